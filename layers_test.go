@@ -116,6 +116,7 @@ var rooms = map[string][]string{
 	"github.com/segmentio/kafka-go":         {"kafka/conn", "kafka/fetch", "kafka/consumer", "kafka/deadletter", "emitter", "emitter/mskiam", "bench"},
 	"github.com/klauspost/compress":         {"kafka/fetch"},
 	"github.com/aws/":                       {"emitter/mskiam"},
+	"github.com/prometheus/":                {"telemetry"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
 	"github.com/sashabaranov/go-openai":     {"judges/model"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},

@@ -38,7 +38,7 @@ func run(ctx context.Context) error {
 		return runRole(ctx, role)
 	}
 	var opts options
-	flag.StringVar(&opts.only, "only", "consume,judges,latency,stuck", "measurements to make: consume, judges, latency, stuck, soak")
+	flag.StringVar(&opts.only, "only", "consume,judges,latency,stuck", "measurements to make: consume, judges, latency, stuck, telemetry, soak")
 	flag.IntVar(&opts.events, "events", 500_000, "events of the consuming measurements")
 	flag.IntVar(&opts.pairs, "pairs", 4, "times that each reader reads all of them, in turn")
 	flag.DurationVar(&opts.soak, "soak", 10*time.Minute, "length of the soak")
@@ -63,6 +63,7 @@ func measure(ctx context.Context, w *world, opts options) error {
 		{"judges", judging},
 		{"latency", latency},
 		{"stuck", stuck},
+		{"telemetry", telemetryCost},
 		{"soak", soak},
 	}
 	wanted := strings.Split(opts.only, ",")

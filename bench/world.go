@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -32,6 +33,7 @@ type world struct {
 	kafka   *containers.Kafka // nil when KAFKA_BROKERS names the broker
 
 	servers []*http.Server
+	sockets []net.PacketConn
 	serving sync.WaitGroup
 }
 
@@ -80,6 +82,9 @@ func (w *world) close() error {
 	var err error
 	for _, srv := range w.servers {
 		err = errors.Join(err, srv.Close())
+	}
+	for _, conn := range w.sockets {
+		err = errors.Join(err, conn.Close())
 	}
 	w.serving.Wait()
 	if w.kafka != nil {
@@ -132,9 +137,16 @@ func (w *world) configureJudged(ctx context.Context, name, topic string, latency
 			"  - {name: correctness, type: llm_judge, rubric: answer_relevance, rate: %g}", url, rate))
 }
 
+// settings are sections of a configuration in place of the usual ones.
+type settings struct{ datadog, health string }
+
 // configure writes a worker's configuration: its surroundings, more keys of the
-// section kafka, and the policy.
-func (w *world) configure(name, topic, kafkaKeys, policy string) (string, error) {
+// section kafka, the policy, and sections that differ from the usual ones.
+func (w *world) configure(name, topic, kafkaKeys, policy string, other ...settings) (string, error) {
+	var own settings
+	if len(other) > 0 {
+		own = other[0]
+	}
 	dir := filepath.Join(w.dir, name)
 	if err := os.MkdirAll(filepath.Join(dir, "schemas"), 0o700); err != nil {
 		return "", err
@@ -146,8 +158,8 @@ func (w *world) configure(name, topic, kafkaKeys, policy string) (string, error)
 	text := strings.Join([]string{
 		fmt.Sprintf("kafka: {brokers: [%s], topic: %s, group: %s%s}", strings.Join(w.brokers, ", "), topic, strings.ToLower(rand.Text()[:10]), kafkaKeys),
 		fmt.Sprintf("store: {url: %q}", "sqlite:"+filepath.Join(dir, "cases.db")),
-		fmt.Sprintf("datadog: {agent_url: %q}", w.agent.URL),
-		`health: {listen: ""}`,
+		cmp.Or(own.datadog, fmt.Sprintf("datadog: {agent_url: %q}", w.agent.URL)),
+		cmp.Or(own.health, `health: {listen: ""}`),
 		`log: {level: warn}`,
 		policy,
 	}, "\n")

@@ -2,7 +2,7 @@ package event
 
 import "strings"
 
-// Words for a status that a call has in another form.
+// Words for a status that a request or a call has in another form.
 const (
 	callError   = "error"
 	callSuccess = "success"
@@ -40,14 +40,39 @@ func (c *ToolCall) Pending() bool {
 
 // Succeeded reports whether the call's status says that it succeeded, and so that the
 // tool exists.
-func (c *ToolCall) Succeeded() bool {
-	s := foldStatus(c.Status)
+func (c *ToolCall) Succeeded() bool { return isSuccess(foldStatus(c.Status)) }
+
+// isSuccess reports whether a folded status is a word for success.
+func isSuccess(s string) bool {
 	switch s {
 	case callSuccess, "succeeded", "successful", "ok", "okay", "completed", "complete", "done", "finished", "executed", "passed", "pass",
 		"outputavailable", "result", "statuscodeok":
 		return true
 	}
 	return httpClass(s) == '2'
+}
+
+// TimedOut reports whether the request's status or error type says that it timed out, in
+// the words of any library: timeout, APITimeoutError, ETIMEDOUT, DEADLINE_EXCEEDED, or the
+// HTTP statuses 408 and 504. A status of success has the last word: it was an earlier
+// attempt that timed out then.
+func (e *Event) TimedOut() bool {
+	if e.Status == callSuccess || e.Status == "" && e.ErrorType == "" {
+		return false
+	}
+	status := foldStatus(e.Status)
+	return !isSuccess(status) && (isTimeout(status) || isTimeout(foldStatus(e.ErrorType)))
+}
+
+// isTimeout reports whether a folded status, or a class of errors, is a timeout.
+func isTimeout(s string) bool {
+	for _, word := range [...]string{"timeout", "timedout", "deadlineexceeded"} {
+		if strings.Contains(s, word) {
+			return true
+		}
+	}
+	s = strings.TrimSuffix(s, ".0")
+	return s == "408" || s == "504"
 }
 
 // foldStatus returns a status without regard to case, spaces, _ and -.

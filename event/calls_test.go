@@ -168,3 +168,36 @@ func BenchmarkReadCall(b *testing.B) {
 		})
 	}
 }
+
+// TestTimedOut: a timeout is found in the words of several libraries, in the status or in
+// the class of the error, and not in a request that succeeded after one.
+func TestTimedOut(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status, class string
+		want          bool
+	}{
+		{"timeout", "", true},
+		{"TIMED_OUT", "", true},
+		{"504", "", true},
+		{"error", "APITimeoutError", true},
+		{"error", "httpx.ReadTimeout", true},
+		{"error", "ETIMEDOUT", true},
+		{"error", "DEADLINE_EXCEEDED", true},
+		{"error", "context deadline exceeded", true},
+		{"error", "408", true},
+		{"", "Request timed out.", true},
+		{"error", "rate_limit_exceeded", false},
+		{"error", "", false},
+		{"error", "5040", false},
+		{"", "", false},
+		{"success", "timeout", false},
+		{"OK", "timeout", false},
+		{"200", "timeout", false},
+	} {
+		e := Event{Status: tt.status, ErrorType: tt.class}
+		if got := e.TimedOut(); got != tt.want {
+			t.Errorf("status %q, error type %q: %t", tt.status, tt.class, got)
+		}
+	}
+}

@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 	"time"
+
+	"github.com/DataDog/datadog-go/v5/statsd"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
@@ -65,15 +69,134 @@ func benchReports() []*eval.Report {
 	return reports
 }
 
-// BenchmarkMetrics measures the metrics of an event.
+// BenchmarkMetrics measures the metrics of an event: for DogStatsD alone, for Prometheus
+// alone, and for both.
 func BenchmarkMetrics(b *testing.B) {
-	t, reports := benched(b), benchReports()
-	rec := &recorder{meter: t.meter, drops: t.drops, random: t.record.random, toolNames: newToolNames(nil)}
-	b.ReportAllocs()
-	i := 0
-	for b.Loop() {
-		rec.report(reports[i%len(reports)])
-		i++
+	for _, sinks := range []struct {
+		name               string
+		statsd, prometheus bool
+	}{{"dogstatsd", true, false}, {"prometheus", false, true}, {"both", true, true}} {
+		b.Run(sinks.name, func(b *testing.B) {
+			to, d, log := target{service: "evalworker"}, &drops{}, slog.New(slog.DiscardHandler)
+			m := newMeter(to, 200, d, log)
+			if sinks.prometheus {
+				newExposition(m, to, log)
+			}
+			if sinks.statsd {
+				client, err := statsd.New(datadog.StatsD(b).Address, statsdOptions(to, d)...)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.Cleanup(func() { _ = client.Close() })
+				m.statsd = client
+			}
+			rec := &recorder{
+				meter: m, drops: d, random: rand.New(rand.NewPCG(1, 1)), requests: true, //nolint:gosec // a benchmark
+				toolNames: newToolNames(nil), releases: newReleases(),
+			}
+			reports := benchReports()
+			for _, r := range reports {
+				rec.report(r)
+			}
+			b.ReportAllocs()
+			i := 0
+			for b.Loop() {
+				rec.report(reports[i%len(reports)])
+				i++
+			}
+		})
+	}
+}
+
+// BenchmarkPage measures a page for Prometheus, as the server asks for it, of a worker
+// whose events have so many combinations of dimensions and everything that metrics are made
+// of: three evaluators, tokens, latencies, cost, a retrieval, a tool. 4000 combinations
+// reach the bounds.
+func BenchmarkPage(b *testing.B) {
+	heap := func() float64 {
+		var s runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&s)
+		return float64(s.HeapAlloc)
+	}
+	for _, combinations := range []int{200, 4000} {
+		b.Run(fmt.Sprint(combinations), func(b *testing.B) {
+			before := heap()
+			to, d, log := target{service: "evalworker"}, &drops{}, slog.New(slog.DiscardHandler)
+			m := newMeter(to, 200, d, log)
+			newExposition(m, to, log)
+			rec := &recorder{
+				meter: m, drops: d, random: rand.New(rand.NewPCG(1, 1)), requests: true, //nolint:gosec // a benchmark
+				toolNames: newToolNames(nil), releases: newReleases(),
+			}
+			fill(rec, combinations)
+			held := heap() - before
+			req := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+			req.Header.Set("Accept", "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3")
+			b.ReportAllocs()
+			var size int
+			for b.Loop() {
+				w := &counted{header: http.Header{}}
+				m.prometheus.ServeHTTP(w, req)
+				size = w.n
+			}
+			b.ReportMetric(float64(size)/1e6, "MB/page")
+			b.ReportMetric(float64(m.prometheus.series()), "series")
+			b.ReportMetric(held/1e6, "MB-held")
+		})
+	}
+}
+
+// counted is a response that is only counted.
+type counted struct {
+	header http.Header
+	n      int
+}
+
+func (c *counted) Header() http.Header { return c.header }
+
+func (c *counted) WriteHeader(int) {}
+
+func (c *counted) Write(p []byte) (int, error) {
+	c.n += len(p)
+	return len(p), nil
+}
+
+// fill records events with so many combinations of dimensions, and everything that metrics
+// are made of.
+func fill(rec *recorder, combinations int) {
+	now := time.Now()
+	for i := range 10 * combinations {
+		e := benchEvent(i % combinations)
+		e.Status, e.RetryCount, e.InputTokens, e.OutputTokens = "success", new(int64(i%2)), new(int64(900+i)), new(int64(100+i))
+		if i%7 == 0 {
+			e.Status, e.ErrorType = "error", "timeout"
+		}
+		e.LatencyMS, e.FirstTokenLatencyMS, e.EstimatedCostUSD = new(float64(100*i)), new(float64(10*i)), new(0.001*float64(i))
+		e.Retrieval = &event.Retrieval{Index: "help_center", TopScore: new(0.1 * float64(i%10)), HitCount: new(int64(i % 12))}
+		e.ToolCalls = []event.ToolCall{{Name: "track_parcel", Status: "success"}}
+		e.TaskCompleted = new(i%3 > 0)
+		r := &eval.Report{Event: e, Started: now, Duration: time.Second}
+		for n, name := range []string{"reply_format", "correctness", "safety"} {
+			v := eval.Verdict{Eval: name, Type: eval.TypeLLMJudge, Outcome: eval.OutcomePass, Score: 0.1 * float64(i%11), Probability: 0.3}
+			if n == 0 {
+				v.Type = eval.TypeJSONSchema
+			}
+			if i%9 == n {
+				v.Outcome = eval.OutcomeFail
+			}
+			r.Verdicts = append(r.Verdicts, v)
+		}
+		rec.report(r)
+	}
+}
+
+// benchEvent returns an event with the n-th combination of dimensions.
+func benchEvent(n int) *event.Event {
+	return &event.Event{
+		Kind: event.KindRequestCompleted, RequestID: "req", OccurredAt: time.Now(),
+		Environment: "prod", Feature: fmt.Sprint("feature_", n%10), PromptName: fmt.Sprint("prompt_", n%10), PromptVersion: fmt.Sprint("2026-06-01.", n/20),
+		Model: fmt.Sprint("model-", n/10%2), Provider: "acme", TenantTier: "enterprise",
 	}
 }
 

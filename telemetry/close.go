@@ -27,10 +27,19 @@ func (t *Telemetry) Close(ctx context.Context) error {
 		t.abandoned.Store(true)
 		errs = append(errs, fmt.Errorf("telemetry: %d queued reports abandoned", len(t.queue)))
 	}
+	if t.tracing != nil {
+		errs = append(errs, t.closeDatadog(ctx, ended))
+	}
+	return errors.Join(errs...)
+}
+
+// closeDatadog closes what sends to Datadog, when reports have ended or were abandoned.
+func (t *Telemetry) closeDatadog(ctx context.Context, reports <-chan struct{}) error {
+	var errs []error
 	before := t.Stats().Dropped(SinkTraces)
-	stopped := t.stopTracer(ended)
+	stopped := t.tracing.stop(reports)
 	if !closesWithin(ctx, partOf(ctx, 0.6), stopped) {
-		t.agent.cancelAll()
+		t.tracing.agent.cancelAll()
 		if !closesWithin(ctx, partOf(ctx, 0.5), stopped) {
 			errs = append(errs, errors.New("telemetry: tracer abandoned: the trace agent does not answer"))
 		}
@@ -41,7 +50,7 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	for _, d := range t.drops.unsent() {
 		t.meter.count(countDropped, d.Count, nil, d.Sink, d.Reason)
 	}
-	if !closesWithin(ctx, partOf(ctx, 1), inBackground(func() { _ = t.meter.out.Close() })) {
+	if !closesWithin(ctx, partOf(ctx, 1), inBackground(func() { _ = t.meter.statsd.Close() })) {
 		errs = append(errs, errors.New("telemetry: metrics abandoned: DogStatsD does not accept them"))
 	}
 	return errors.Join(errs...)

@@ -30,3 +30,22 @@ func TestBacklog(t *testing.T) {
 		}
 	}
 }
+
+// TestConfigRefused: the gauge is up while the configuration on disk is refused, and down
+// from the start and after one that is applied.
+func TestConfigRefused(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		reloads []bool
+		want    float64
+	}{{"started", nil, 0}, {"refused", []bool{true, false}, 1}, {"mended", []bool{false, true}, 0}} {
+		s := start(t, nil)
+		for _, applied := range tt.reloads {
+			s.Reload(applied)
+		}
+		s.end(t)
+		if got := s.statsd.Values("evalworker.config_refused"); len(got) == 0 || got[len(got)-1] != tt.want {
+			t.Errorf("%s: evalworker.config_refused = %v, want %v at last", tt.name, got, tt.want)
+		}
+	}
+}

@@ -29,10 +29,10 @@ func TestDimensionsFollowEnvelope(t *testing.T) {
 // and nothing keeps the prompt.
 func TestLongDimensionsAreForgotten(t *testing.T) {
 	t.Parallel()
-	m := newMeter(nil, target{}, 200, &drops{}, slog.New(slog.DiscardHandler))
+	m := newMeter(target{}, 200, &drops{}, slog.New(slog.DiscardHandler))
 	prompt := strings.Repeat("x", maxValueLength+1)
 	for range 2 {
-		if got := m.dimsOf(&event.Event{PromptVersion: prompt}); !slices.Equal(got, []string{"prompt_version:" + prompt[:maxValueLength]}) {
+		if got := m.dimsOf(&event.Event{PromptVersion: prompt}).tags; !slices.Equal(got, []string{"prompt_version:" + prompt[:maxValueLength]}) {
 			t.Errorf("tags = %q", got)
 		}
 	}

@@ -31,6 +31,17 @@ type Metric struct {
 	Help string
 }
 
+// hasDims reports whether the metric carries an event's dimensions, before its own tags.
+func (m *Metric) hasDims() bool {
+	return len(m.Tags) >= len(dimKeys) && slices.Equal(m.Tags[:len(dimKeys)], dimKeys)
+}
+
+// Tags that more than the table names.
+const (
+	tagEval      = "eval"
+	tagPartition = "partition"
+)
+
 // ScoreMetric is the name of the scores of all evaluators in the table.
 const ScoreMetric = scorePrefix + "<name>"
 
@@ -85,8 +96,12 @@ const (
 	countToolFailures
 	countRequests
 	countRequestErrors
+	countRequestTimeouts
+	countRetries
 	countInputTokens
 	countOutputTokens
+	countCost
+	countTasks
 	countEvents
 	countFieldsIgnored
 	countLinks
@@ -109,6 +124,7 @@ const (
 	gaugeKafkaDown
 	gaugePartitionsDown
 	gaugeSamplerSkewed
+	gaugeConfigRefused
 	numGauges
 )
 
@@ -131,14 +147,27 @@ var counts = [numCounts]Metric{
 		"llm.eval.weighted", TypeCount, "", dimsAnd("eval", "outcome"),
 		"Verdicts, each counted 1/p times, where p is the probability with which it was sampled: an unbiased estimate for all traffic. 1/p is rounded up or down at random so that its mean is exact.",
 	},
-	countJSONChecked:   {"llm.json_checked", TypeCount, "", dimsAnd("schema"), "Outputs that were checked to be JSON."},
-	countJSONInvalid:   {"llm.json_invalid", TypeCount, "", dimsAnd("schema"), "Outputs that were not valid JSON as they stood."},
-	countToolCalls:     {"llm.tool_calls", TypeCount, "", dimsAnd("tool"), "Tool calls of evaluated events. tool is a name that the event's tools list, or of which a call has succeeded; any other one may be the model's invention and becomes other."},
-	countToolFailures:  {"llm.tool_failures", TypeCount, "", dimsAnd("tool"), "Tool calls of evaluated events whose status says that they failed; tool as in llm.tool_calls."},
-	countRequests:      {"llm.requests", TypeCount, "request", dimsAnd(), "Evaluated requests. Only with request_metrics."},
-	countRequestErrors: {"llm.errors", TypeCount, "error", dimsAnd(), "Evaluated requests with status error. Only with request_metrics."},
-	countInputTokens:   {"llm.input_tokens", TypeCount, "token", dimsAnd(), "Tokens of the prompts of evaluated requests. Only with request_metrics."},
-	countOutputTokens:  {"llm.output_tokens", TypeCount, "token", dimsAnd(), "Tokens of the answers of evaluated requests. Only with request_metrics."},
+	countJSONChecked: {"llm.json_checked", TypeCount, "", dimsAnd("schema"), "Outputs that were checked to be JSON, each counted 1/p times as in llm.eval.weighted."},
+	countJSONInvalid: {"llm.json_invalid", TypeCount, "", dimsAnd("schema"), "Outputs that were not valid JSON as they stood, each counted 1/p times as in llm.eval.weighted."},
+	countToolCalls: {
+		"llm.tool_calls", TypeCount, "", dimsAnd("tool"),
+		"Tool calls, each counted 1/p times as in llm.requests. tool is a name that the event's tools list, or of which a call has succeeded; any other one may be the model's invention and becomes other.",
+	},
+	countToolFailures: {"llm.tool_failures", TypeCount, "", dimsAnd("tool"), "Tool calls whose status says that they failed, each counted 1/p times; tool as in llm.tool_calls."},
+	countRequests: {
+		"llm.requests", TypeCount, "request", dimsAnd(),
+		"Requests, each counted 1/p times, where p is the probability with which its event was evaluated at all: an unbiased estimate for all requests that an evaluator may see. 1/p is rounded up or down at random, once an event. Only with request_metrics.",
+	},
+	countRequestErrors:   {"llm.errors", TypeCount, "error", dimsAnd(), "Requests with status error, or that timed out, counted 1/p times. Only with request_metrics."},
+	countRequestTimeouts: {"llm.timeouts", TypeCount, "error", dimsAnd(), "Requests whose status or error_type says that they timed out, counted 1/p times; they are in llm.errors too. Only with request_metrics."},
+	countRetries:         {"llm.retries", TypeCount, "", dimsAnd(), "Attempts after the first, counted 1/p times. Only with request_metrics."},
+	countInputTokens:     {"llm.input_tokens", TypeCount, "token", dimsAnd(), "Tokens of the prompts, counted 1/p times. Only with request_metrics."},
+	countOutputTokens:    {"llm.output_tokens", TypeCount, "token", dimsAnd(), "Tokens of the answers, counted 1/p times. Only with request_metrics."},
+	countCost:            {"llm.cost_microusd", TypeCount, "microdollar", dimsAnd(), "Estimated cost in millionths of a US dollar, counted 1/p times: its sum is the spend. Only with request_metrics."},
+	countTasks: {
+		"llm.tasks", TypeCount, "", dimsAnd("completed"),
+		"Statements of task_completed, by requests and by feedback, counted 1/p times; completed is true or false. An application states it once: in the event of the request, or in feedback.",
+	},
 	countEvents: {
 		"evalworker.events", TypeCount, "event",
 		[]string{"outcome", "reason"},
@@ -166,9 +195,9 @@ var counts = [numCounts]Metric{
 }
 
 var gauges = [numGauges]Metric{
-	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{"partition"}, "Messages between the committed offset and the end of the partition, as Kafka's own tools count them. One slow event holds it up. Not sent while it is not known."},
-	gaugeUnfinished:     {"evalworker.unfinished", TypeGauge, "message", []string{"partition"}, "Messages of the partition that are not finished: not read yet, or in flight. One slow event counts as one. Not sent while it is not known."},
-	gaugeOldestAge:      {"evalworker.oldest_age_seconds", TypeGauge, "second", []string{"partition"}, "Age of the oldest message of the partition that is not finished, by the time of its record: the lag in seconds. 0 when all are finished, or when the publisher's clock is ahead. Not sent while it is not known."},
+	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{tagPartition}, "Messages between the committed offset and the end of the partition, as Kafka's own tools count them. One slow event holds it up. Not sent while it is not known."},
+	gaugeUnfinished:     {"evalworker.unfinished", TypeGauge, "message", []string{tagPartition}, "Messages of the partition that are not finished: not read yet, or in flight. One slow event counts as one. Not sent while it is not known."},
+	gaugeOldestAge:      {"evalworker.oldest_age_seconds", TypeGauge, "second", []string{tagPartition}, "Age of the oldest message of the partition that is not finished, by the time of its record: the lag in seconds. 0 when all are finished, or when the publisher's clock is ahead. Not sent while it is not known."},
 	gaugeUnaccounted:    {"evalworker.unaccounted", TypeGauge, "event", nil, "Events that were consumed and have no end while nothing is in flight. Anything but 0 is a fault of this program: docs/architecture.md says what to do."},
 	gaugeInflight:       {"evalworker.inflight", TypeGauge, "event", nil, "Events in flight."},
 	gaugeQueue:          {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
@@ -176,6 +205,7 @@ var gauges = [numGauges]Metric{
 	gaugeKafkaDown:      {"evalworker.kafka_down", TypeGauge, "", nil, "1 while Kafka cannot be reached, takes no commits or does not let the worker in, else 0."},
 	gaugePartitionsDown: {"evalworker.partitions_down", TypeGauge, "", nil, "The worker's partitions that cannot be read: without a leader, or damaged. Their lag grows, the others are read."},
 	gaugeSamplerSkewed:  {"evalworker.sampler_skewed", TypeGauge, "", nil, "Pairs of an evaluator and a rule whose kept share is not explained by their rate, or whose events have too few ids. /statusz and the log say which, why, and what mends it."},
+	gaugeConfigRefused:  {"evalworker.config_refused", TypeGauge, "", nil, "1 while the configuration on disk is not what runs, because it was refused, else 0. The log and /statusz say why."},
 }
 
 var distributions = [numDistributions]Metric{
@@ -187,10 +217,23 @@ var distributions = [numDistributions]Metric{
 	distributionHitCount:     {"llm.retrieval.hit_count", TypeDistribution, "", dimsAnd("index"), "Hits of a retrieval."},
 	distributionLatency:      {"llm.latency_ms", TypeDistribution, "millisecond", dimsAnd(), "Time to the whole answer. Only with request_metrics."},
 	distributionFirstToken:   {"llm.first_token_latency_ms", TypeDistribution, "millisecond", dimsAnd(), "Time to the first token. Only with request_metrics."},
-	distributionCost:         {"llm.estimated_cost_usd", TypeDistribution, "dollar", dimsAnd(), "Estimated cost of a request; its sum is the spend. Only with request_metrics."},
+	distributionCost:         {"llm.estimated_cost_usd", TypeDistribution, "dollar", dimsAnd(), "Estimated cost of an evaluated request, as it was sampled; llm.cost_microusd has the spend. Only with request_metrics."},
 	distributionEventAge:     {"evalworker.event_age_seconds", TypeDistribution, "second", nil, "Time from the end of the request to the end of its evaluation."},
 	distributionJudgeLatency: {"evalworker.judge.latency_ms", TypeDistribution, "millisecond", []string{"eval", "model"}, "Time of one model call of a judge."},
 	distributionJudgeCost:    {"evalworker.judge.cost_usd", TypeDistribution, "dollar", []string{"eval", "model"}, "Cost of one model call of a judge, when known; its sum is the spend."},
+}
+
+// bounds are the upper bounds of the buckets that distributions have in Prometheus.
+var bounds = [numDistributions][]float64{
+	distributionScore:        {0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99},
+	distributionTopScore:     {0, 0.1, 0.25, 0.5, 0.75, 0.9, 1, 3, 10, 30}, // similarities, or scores without an upper end
+	distributionHitCount:     {0, 1, 2, 3, 5, 10, 20, 50, 100},
+	distributionLatency:      {100, 250, 500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000, 120_000},
+	distributionFirstToken:   {50, 100, 200, 400, 800, 1500, 3000, 6000, 15_000, 60_000},
+	distributionCost:         {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3},
+	distributionEventAge:     {1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 6 * 3600, 24 * 3600},
+	distributionJudgeLatency: {100, 250, 500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000, 120_000},
+	distributionJudgeCost:    {0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3},
 }
 
 // Metrics returns the table of all metrics that the program sends.
@@ -230,7 +273,7 @@ Distributions send every value, so sums are exact. Enable percentiles in Datadog
 }
 
 func tagsDoc(keys []string) string {
-	if len(keys) >= len(dimKeys) && slices.Equal(keys[:len(dimKeys)], dimKeys) {
+	if m := (Metric{Tags: keys}); m.hasDims() {
 		if own := keys[len(dimKeys):]; len(own) > 0 {
 			return "dims, " + codeList(own)
 		}

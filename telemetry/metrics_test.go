@@ -19,7 +19,7 @@ import (
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // everything makes telemetry send every metric.
-func everything(s harness, text func(string) string) {
+func everything(s *telemetry.Telemetry, text func(string) string) {
 	r := report(func(r *eval.Report) {
 		finished := r.Event.OccurredAt
 		e, err := event.Decode([]byte(`{"event":"llm_request_completed","request_id":"r","comment":NaN}`)) // which is ignored
@@ -30,7 +30,8 @@ func everything(s harness, text func(string) string) {
 		e.RequestID = event.RequestID(text("request"))
 		e.Environment, e.Feature, e.PromptName, e.PromptVersion = text("env"), text("feature"), text("prompt"), text("version")
 		e.Model, e.Provider, e.TenantTier, e.OutputSchema = text("model"), text("provider"), text("tier"), text("schema")
-		e.Status = "error"
+		e.Status, e.ErrorType = "error", "timeout"
+		e.RetryCount, e.TaskCompleted = new(int64(3)), new(true)
 		e.InputTokens, e.OutputTokens = new(int64(10)), new(int64(20))
 		e.LatencyMS, e.FirstTokenLatencyMS, e.EstimatedCostUSD = new(1430.5), new(200.0), new(0.0098)
 		e.ToolCalls = []event.ToolCall{{Name: text("tool"), Status: "success"}, {Name: text("tool"), Status: "error"}, {Name: text("tool")}}
@@ -87,7 +88,7 @@ func fill(v reflect.Value) {
 // tags, and every metric in the table is sent.
 func TestTableIsComplete(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) { c.RequestMetrics = true })
-	everything(s, func(v string) string { return v })
+	everything(s.Telemetry, func(v string) string { return v })
 	s.end(t)
 
 	table := map[string]telemetry.Metric{}
@@ -138,7 +139,7 @@ func TestTableIsComplete(t *testing.T) {
 // TestValues: each metric has the value that was put in.
 func TestValues(t *testing.T) {
 	s := start(t, func(c *telemetry.Config) { c.RequestMetrics = true })
-	everything(s, func(v string) string { return v })
+	everything(s.Telemetry, func(v string) string { return v })
 	s.end(t)
 	dims := []string{"env:env", "feature:feature", "prompt_name:prompt", "prompt_version:version", "model:model", "provider:provider", "tenant_tier:tier"}
 	for _, tt := range []struct {
@@ -158,6 +159,10 @@ func TestValues(t *testing.T) {
 		{"llm.retrieval.hit_count", append([]string{"index:index"}, dims...), 4},
 		{"llm.requests", dims, 1},
 		{"llm.errors", dims, 1},
+		{"llm.timeouts", dims, 1},
+		{"llm.retries", dims, 3},
+		{"llm.cost_microusd", dims, 9800},
+		{"llm.tasks", append([]string{"completed:true"}, dims...), 1},
 		{"llm.latency_ms", dims, 1430.5},
 		{"llm.first_token_latency_ms", dims, 200},
 		{"llm.input_tokens", dims, 10},
@@ -187,6 +192,9 @@ func TestValues(t *testing.T) {
 			t.Errorf("%s%v = %v, want %v", tt.name, tt.tags, got, tt.want)
 		}
 	}
+	if got := s.statsd.Values("evalworker.config_refused"); len(got) == 0 || got[len(got)-1] != 1 {
+		t.Errorf("evalworker.config_refused = %v, want 1 at last", got)
+	}
 	if got := s.statsd.Values("evalworker.inflight"); len(got) == 0 || got[len(got)-1] != 5 {
 		t.Errorf("evalworker.inflight = %v, want 5 at last", got)
 	}
@@ -195,9 +203,9 @@ func TestValues(t *testing.T) {
 // TestRequestMetricsAreOff unless asked for: applications often send their own.
 func TestRequestMetricsAreOff(t *testing.T) {
 	s := start(t, nil)
-	everything(s, func(v string) string { return v })
+	everything(s.Telemetry, func(v string) string { return v })
 	s.end(t)
-	for _, name := range []string{"llm.requests", "llm.errors", "llm.latency_ms", "llm.estimated_cost_usd"} {
+	for _, name := range []string{"llm.requests", "llm.errors", "llm.timeouts", "llm.retries", "llm.cost_microusd", "llm.latency_ms", "llm.estimated_cost_usd"} {
 		if got := s.statsd.Values(name); len(got) != 0 {
 			t.Errorf("%s = %v", name, got)
 		}
@@ -216,7 +224,7 @@ func TestHostileTags(t *testing.T) {
 		strings.Repeat("long", 100), strings.Repeat("価", 5000), "NaN", "_dd.internal",
 	}
 	for _, text := range hostile {
-		everything(s, func(string) string { return text })
+		everything(s.Telemetry, func(string) string { return text })
 	}
 	s.end(t)
 	if got := s.statsd.Sum("evalworker.events", "outcome:evaluated"); got != float64(len(hostile)) {

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"net/http"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -8,7 +9,8 @@ import (
 	"github.com/evalworker/evalworker/eval"
 )
 
-// discarding reports whether t has no destination: it is nil, zero or disabled.
+// discarding reports whether t has no destination: it is nil or zero, or neither sends nor
+// serves metrics.
 func (t *Telemetry) discarding() bool { return t == nil || t.queue == nil }
 
 // Report counts an evaluated event and queues its report. When the queue is full, or
@@ -78,26 +80,33 @@ func (t *Telemetry) Cases(r *eval.Report, n int) {
 	}
 }
 
-// Lag sets how many messages of a partition lie after the committed offset, and how many
-// of all are not finished. A number below zero is not known and sets nothing.
-func (t *Telemetry) Lag(partition int, lag, unfinished int64) {
-	if t.discarding() {
-		return
-	}
-	id := strconv.Itoa(partition)
-	if lag >= 0 {
-		t.meter.gauge(gaugeLag, float64(lag), id)
-	}
-	if unfinished >= 0 {
-		t.meter.gauge(gaugeUnfinished, float64(unfinished), id)
+// Partitions says which partitions the worker has. The gauges of others end.
+func (t *Telemetry) Partitions(ids ...int) {
+	if !t.discarding() {
+		t.meter.partitions(ids)
 	}
 }
 
+// Lag sets how many messages of a partition lie after the committed offset, and how many
+// of all are not finished. A number below zero is not known: its gauge ends.
+func (t *Telemetry) Lag(partition int, lag, unfinished int64) {
+	t.backlog(gaugeLag, partition, float64(lag))
+	t.backlog(gaugeUnfinished, partition, float64(unfinished))
+}
+
 // OldestAge sets the age, in seconds, of the oldest message of a partition that is not
-// finished. A number below zero is not known and sets nothing.
+// finished. A number below zero is not known: its gauge ends.
 func (t *Telemetry) OldestAge(partition int, seconds float64) {
-	if !t.discarding() && seconds >= 0 {
-		t.meter.gauge(gaugeOldestAge, seconds, strconv.Itoa(partition))
+	t.backlog(gaugeOldestAge, partition, seconds)
+}
+
+func (t *Telemetry) backlog(g gaugeID, partition int, v float64) {
+	switch {
+	case t.discarding():
+	case v < 0:
+		t.meter.unset(g, strconv.Itoa(partition))
+	default:
+		t.meter.gauge(g, v, strconv.Itoa(partition))
 	}
 }
 
@@ -141,14 +150,16 @@ func (t *Telemetry) SamplerSkewed(n int) {
 }
 
 func (t *Telemetry) setDown(g gaugeID, down bool) {
-	if t.discarding() {
-		return
+	if !t.discarding() {
+		t.meter.gauge(g, zeroOrOne(down))
 	}
-	v := 0.0
-	if down {
-		v = 1
+}
+
+func zeroOrOne(b bool) float64 {
+	if b {
+		return 1
 	}
-	t.meter.gauge(g, v)
+	return 0
 }
 
 // Dropped counts losses of another part, by sink and reason, both from small sets. A
@@ -159,7 +170,8 @@ func (t *Telemetry) Dropped(sink, reason string, n int) {
 	}
 }
 
-// Reload counts a reload of the configuration, applied or rejected.
+// Reload counts a reload of the configuration, applied or refused. A refused one is on
+// disk until another is applied, or the worker ends.
 func (t *Telemetry) Reload(applied bool) {
 	if t.discarding() {
 		return
@@ -168,6 +180,7 @@ func (t *Telemetry) Reload(applied bool) {
 	if !applied {
 		outcome = "refused"
 	}
+	t.refused.Store(!applied)
 	t.meter.count(countReloads, 1, nil, outcome)
 }
 
@@ -208,8 +221,8 @@ func (t *Telemetry) Stats() Stats {
 	case t.discarding():
 		return Stats{Drops: t.drops.snapshot()}
 	}
-	return Stats{
-		Enabled: true, Queued: len(t.queue), QueueCapacity: cap(t.queue),
+	s := Stats{
+		Enabled: t.tracing != nil, Queued: len(t.queue), QueueCapacity: cap(t.queue),
 		Events: map[eval.Disposition]int64{
 			eval.DispositionEvaluated:    t.events.evaluated.total.Load(),
 			eval.DispositionUnwanted:     t.events.unwanted.total.Load(),
@@ -218,6 +231,20 @@ func (t *Telemetry) Stats() Stats {
 		},
 		Drops: t.drops.snapshot(), TagOverflow: t.meter.overflows(),
 	}
+	if x := t.meter.prometheus; x != nil {
+		s.Prometheus = &PrometheusStats{Series: x.series(), Folded: x.folded.Load()}
+	}
+	return s
+}
+
+// ServeMetrics answers with all metrics in a form that Prometheus reads. There are none
+// if New was not told to keep them.
+func (t *Telemetry) ServeMetrics(w http.ResponseWriter, r *http.Request) {
+	if t.discarding() || t.meter.prometheus == nil {
+		http.NotFound(w, r)
+		return
+	}
+	t.meter.prometheus.ServeHTTP(w, r)
 }
 
 // tally counts events by disposition.

@@ -3,6 +3,7 @@ package telemetry
 import (
 	"math"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
@@ -17,12 +18,16 @@ type recorder struct {
 	requests bool // also metrics of the request itself
 
 	toolNames *toolNames
+	releases  *releases
 }
 
 func (c *recorder) report(r *eval.Report) {
 	dims := c.meter.dimsOf(r.Event)
+	// One draw rounds all weights of an event, so that of two of its counts with the same
+	// probability the one that is a part of the other is not larger.
+	u := c.random.Float64()
 	for i := range r.Verdicts {
-		c.verdict(r, &r.Verdicts[i], dims)
+		c.verdict(r, &r.Verdicts[i], dims, u)
 	}
 	for _, field := range r.Event.Ignored() {
 		c.meter.count(countFieldsIgnored, 1, nil, field)
@@ -30,37 +35,67 @@ func (c *recorder) report(r *eval.Report) {
 	if !r.Event.OccurredAt.IsZero() {
 		c.meter.distribution(distributionEventAge, max(0, eventAge(r).Seconds()), nil)
 	}
+	w := c.weight(probability(&r.Plan), u)
+	// A request and feedback on it are two statements: what feedback takes over from its
+	// request does not include this one.
+	if done := r.Event.TaskCompleted; done != nil {
+		c.meter.count(countTasks, w, dims, strconv.FormatBool(*done))
+	}
 	if r.Event.Kind != event.KindRequestCompleted {
 		return // feedback repeats fields of the request's own event
 	}
-	c.tools(r.Event, dims)
+	c.release(dims)
+	c.tools(r.Event, dims, w)
 	c.retrieval(r.Event, dims)
 	if c.requests {
-		c.request(r.Event, dims)
+		c.request(r.Event, dims, w)
 	}
 }
 
-func (c *recorder) verdict(r *eval.Report, v *eval.Verdict, dims []string) {
+func (c *recorder) verdict(r *eval.Report, v *eval.Verdict, dims *dimTags, u float64) {
 	outcome := v.Outcome.String()
 	c.meter.count(countEvaluations, 1, dims, v.Eval, outcome)
-	if n, ok := weight(v.Probability, c.random.Float64()); ok {
-		c.meter.count(countWeighted, n, dims, v.Eval, outcome)
-	} else {
-		c.drops.add(SinkValues, "no_probability", 1)
-	}
+	w := c.weight(v.Probability, u)
+	c.meter.count(countWeighted, w, dims, v.Eval, outcome)
 	if v.Outcome.Decided() {
 		c.meter.score(v.Eval, v.Score, dims)
 	}
 	if v.Type == eval.TypeJSONSchema {
 		if valid, known := jsonValid(v); known {
 			schema := schemaOf(r.Event, v)
-			c.meter.count(countJSONChecked, 1, dims, schema)
+			c.meter.count(countJSONChecked, w, dims, schema)
 			if !valid {
-				c.meter.count(countJSONInvalid, 1, dims, schema)
+				c.meter.count(countJSONInvalid, w, dims, schema)
 			}
 		}
 	}
 }
+
+// probability returns the probability with which the event was evaluated at all. One hash
+// decides for all evaluators, so it was when the hash is below the largest of their rates.
+// A report whose plan has no candidates stands for itself: no sampler chose it.
+func probability(p *eval.Plan) float64 {
+	if len(p.Candidates) == 0 {
+		return 1
+	}
+	var most float64
+	for i := range p.Candidates {
+		most = max(most, p.Candidates[i].Probability)
+	}
+	return most * p.Upstream
+}
+
+// weight returns the weight for a probability; 0, and counts a loss, when that is none.
+func (c *recorder) weight(p, u float64) int64 {
+	w, ok := weight(p, u)
+	if !ok {
+		c.drops.add(SinkValues, "no_probability", 1)
+	}
+	return w
+}
+
+// maxCount bounds what one event adds to a count, so that sums do not overflow.
+const maxCount = 1 << 53
 
 // weight returns 1/p, the Horvitz-Thompson weight of one sampled event, rounded
 // down or up such that its mean over a uniform u in [0,1) is exactly 1/p. It
@@ -69,16 +104,30 @@ func weight(p, u float64) (int64, bool) {
 	if !(p > 0 && p <= 1) {
 		return 0, false
 	}
-	w := min(1/p, 1<<53)
-	whole := math.Floor(w)
-	n := int64(whole)
-	if u < w-whole {
-		n++
-	}
-	return n, true
+	return round(1/p, u), true
 }
 
-func (c *recorder) tools(e *event.Event, dims []string) {
+// round rounds v, which is not negative, down or up such that its mean over a uniform u in
+// [0,1) is v.
+func round(v, u float64) int64 {
+	v = min(v, maxCount)
+	whole := math.Floor(v)
+	n := int64(whole)
+	if u < v-whole {
+		n++
+	}
+	return n
+}
+
+// times returns the count n of an event with the weight w.
+func times(n, w int64) int64 {
+	if n > 0 && w > maxCount/n {
+		return maxCount
+	}
+	return n * w
+}
+
+func (c *recorder) tools(e *event.Event, dims *dimTags, w int64) {
 	calls := e.Calls()
 	if len(calls) == 0 {
 		return
@@ -86,14 +135,14 @@ func (c *recorder) tools(e *event.Event, dims []string) {
 	offered := c.toolNames.offered(e)
 	for i := range calls {
 		tool := c.toolNames.name(&calls[i], offered)
-		c.meter.count(countToolCalls, 1, dims, tool)
+		c.meter.count(countToolCalls, w, dims, tool)
 		if calls[i].Failed() {
-			c.meter.count(countToolFailures, 1, dims, tool)
+			c.meter.count(countToolFailures, w, dims, tool)
 		}
 	}
 }
 
-func (c *recorder) retrieval(e *event.Event, dims []string) {
+func (c *recorder) retrieval(e *event.Event, dims *dimTags) {
 	if e.Retrieval == nil {
 		return
 	}
@@ -105,16 +154,22 @@ func (c *recorder) retrieval(e *event.Event, dims []string) {
 	}
 }
 
-func (c *recorder) request(e *event.Event, dims []string) {
-	c.meter.count(countRequests, 1, dims)
-	if strings.EqualFold(e.Status, "error") {
-		c.meter.count(countRequestErrors, 1, dims)
+func (c *recorder) request(e *event.Event, dims *dimTags, w int64) {
+	c.meter.count(countRequests, w, dims)
+	timeout := e.TimedOut()
+	if timeout {
+		c.meter.count(countRequestTimeouts, w, dims)
 	}
-	if n := e.InputTokens; n != nil {
-		c.meter.count(countInputTokens, *n, dims)
+	if timeout || strings.EqualFold(e.Status, "error") {
+		c.meter.count(countRequestErrors, w, dims)
 	}
-	if n := e.OutputTokens; n != nil {
-		c.meter.count(countOutputTokens, *n, dims)
+	for _, m := range [...]struct {
+		id countID
+		n  *int64
+	}{{countRetries, e.RetryCount}, {countInputTokens, e.InputTokens}, {countOutputTokens, e.OutputTokens}} {
+		if m.n != nil {
+			c.meter.count(m.id, times(*m.n, w), dims)
+		}
 	}
 	for _, m := range [...]struct {
 		id distributionID
@@ -123,5 +178,10 @@ func (c *recorder) request(e *event.Event, dims []string) {
 		if m.v != nil {
 			c.meter.distribution(m.id, *m.v, dims)
 		}
+	}
+	// A fraction of a microdollar is rounded with a draw of its own, because the weight
+	// already says something about the event's.
+	if cost := e.EstimatedCostUSD; cost != nil && *cost > 0 && !math.IsInf(*cost, 0) {
+		c.meter.count(countCost, round(*cost*1e6*float64(w), c.random.Float64()), dims)
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/DataDog/datadog-go/v5/statsd"
+
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 )
@@ -51,13 +53,14 @@ func TestWeightRefuses(t *testing.T) {
 
 // capture is a DogStatsD client that records its calls.
 type capture struct {
+	events []*statsd.Event
 	counts map[string]int64
 	values map[string][]float64
 	tags   map[string][]string // of the last call
 }
 
 func newCapture() *capture {
-	return &capture{map[string]int64{}, map[string][]float64{}, map[string][]string{}}
+	return &capture{nil, map[string]int64{}, map[string][]float64{}, map[string][]string{}}
 }
 
 func (c *capture) Count(name string, n int64, tags []string, _ float64) error {
@@ -76,13 +79,20 @@ func (c *capture) Distribution(name string, v float64, tags []string, _ float64)
 	return nil
 }
 
+func (c *capture) Event(e *statsd.Event) error {
+	c.events = append(c.events, e)
+	return nil
+}
+
 func (c *capture) Close() error { return nil }
 
 func newTestRecorder(to target, maxValues int) (*recorder, *capture, *drops) {
 	out, d := newCapture(), &drops{}
+	m := newMeter(to, maxValues, d, slog.New(slog.DiscardHandler))
+	m.statsd = out
 	return &recorder{
-		meter: newMeter(out, to, maxValues, d, slog.New(slog.DiscardHandler)), drops: d,
-		random: rand.New(rand.NewPCG(1, 1)), requests: true, toolNames: newToolNames(nil), //nolint:gosec // a test
+		meter: m, drops: d, random: rand.New(rand.NewPCG(1, 1)), requests: true, //nolint:gosec // a test
+		toolNames: newToolNames(nil), releases: newReleases(),
 	}, out, d
 }
 
@@ -197,7 +207,7 @@ func TestDimsAreForgotten(t *testing.T) {
 	rec, _, _ := newTestRecorder(target{}, 3)
 	for i := range 3 * maxDims {
 		tags := rec.meter.dimsOf(&event.Event{Model: string(rune('a' + i%26)), PromptVersion: time.Duration(i).String()})
-		if len(tags) != 2 {
+		if len(tags.tags) != 2 {
 			t.Fatalf("tags = %v", tags)
 		}
 	}
@@ -215,8 +225,12 @@ func TestTable(t *testing.T) {
 			t.Errorf("metric %+v", m)
 		}
 		seen[m.Name] = true
-		if len(m.Tags) > tagRoom {
-			t.Errorf("%s has %d tags, the buffer holds %d", m.Name, len(m.Tags), tagRoom)
+		own := len(m.Tags)
+		if m.hasDims() {
+			own -= len(dimKeys)
+		}
+		if own > maxOwnTags {
+			t.Errorf("%s has %d tags of its own, a key holds %d", m.Name, own, maxOwnTags)
 		}
 	}
 	for _, group := range []struct {

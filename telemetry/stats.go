@@ -14,6 +14,8 @@ const (
 	SinkTraces    = "traces"    // traces that the agent did not accept
 	SinkDogStatsD = "dogstatsd" // metrics and payloads that the agent did not accept
 	SinkValues    = "values"    // numbers that are not finite, or probabilities out of range
+	// SinkPrometheus loses gauges of which there are too many.
+	SinkPrometheus = "prometheus"
 )
 
 // Stats is the state of telemetry itself, for a status page. Counts are since the
@@ -26,6 +28,15 @@ type Stats struct {
 	Drops         []Drop                     `json:"drops"`
 	// TagOverflow counts the values that became "other", by tag key.
 	TagOverflow map[string]int64 `json:"tag_overflow,omitempty"`
+	Prometheus  *PrometheusStats `json:"prometheus,omitempty"`
+}
+
+// PrometheusStats is what is kept for Prometheus.
+type PrometheusStats struct {
+	Series int `json:"series"` // a histogram is one
+	// Folded values were recorded for the labels other, because their metric has too many
+	// series.
+	Folded int64 `json:"folded"`
 }
 
 // Drop counts what one sink lost for one reason.

@@ -27,19 +27,33 @@ type tagSet struct {
 	sanitize func(string) string
 
 	mu        sync.RWMutex
-	tags      map[string]string   // guarded by mu; original value -> tag
-	values    map[string]struct{} // guarded by mu; sanitised values
+	tags      map[string]tagValue // guarded by mu; by the original value
+	numbers   map[string]int32    // guarded by mu; of the sanitised values
+	values    []string            // guarded by mu; sanitised values by their numbers
 	overflows atomic.Int64        // values that became other
 }
 
-func newTagSet(key string, limit int, clean func(string) string, overflow func(string)) *tagSet {
-	return &tagSet{key: key, limit: limit, sanitize: clean, overflow: overflow, tags: map[string]string{}, values: map[string]struct{}{}}
+// tagValue is a value of a key as it is sent.
+type tagValue struct {
+	tag string // key:value; empty for no value
+	// n is the number of the value among those of its key: 0 for no value, 1 for other.
+	n int32
 }
 
-// tag returns "key:value" for a value; empty for an empty value.
-func (g *tagSet) tag(value string) string {
+// otherNumber is the number of the value other in every set.
+const otherNumber = 1
+
+func newTagSet(key string, limit int, clean func(string) string, overflow func(string)) *tagSet {
+	return &tagSet{
+		key: key, limit: limit, sanitize: clean, overflow: overflow,
+		tags: map[string]tagValue{}, numbers: map[string]int32{overflowValue: otherNumber}, values: []string{"", overflowValue},
+	}
+}
+
+// tag returns the tag for a value; the zero value for an empty one.
+func (g *tagSet) tag(value string) tagValue {
 	if value == "" {
-		return ""
+		return tagValue{}
 	}
 	g.mu.RLock()
 	tag, ok := g.tags[value]
@@ -51,28 +65,32 @@ func (g *tagSet) tag(value string) string {
 }
 
 // value returns the tag of a value without the key.
-func (g *tagSet) value(value string) string {
-	tag := g.tag(value)
-	if tag == "" {
-		return ""
-	}
-	return tag[len(g.key)+1:]
+func (g *tagSet) value(value string) string { return g.numbered(g.tag(value).n) }
+
+// numbered returns the value with a number.
+func (g *tagSet) numbered(n int32) string {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.values[n]
 }
 
-func (g *tagSet) admit(value string) string {
+func (g *tagSet) admit(value string) tagValue {
 	clean := g.sanitize(value)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if _, known := g.values[clean]; !known {
-		if len(g.values) >= g.limit {
+	n, known := g.numbers[clean]
+	if !known {
+		if len(g.values)-2 >= g.limit { // all but none and other
 			if g.overflows.Add(1) == 1 {
 				g.overflow(g.key)
 			}
-			return g.key + ":" + overflowValue
+			return tagValue{g.key + ":" + overflowValue, otherNumber}
 		}
-		g.values[clean] = struct{}{}
+		n = int32(len(g.values)) //nolint:gosec // at most 100,000
+		g.numbers[clean] = n
+		g.values = append(g.values, clean)
 	}
-	tag := g.key + ":" + clean
+	tag := tagValue{g.key + ":" + clean, n}
 	// Many spellings may share one sanitised value; their number is bounded too.
 	if len(g.tags) < 4*g.limit && len(value) <= maxValueLength {
 		g.tags[value] = tag

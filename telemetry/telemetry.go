@@ -28,33 +28,36 @@ type Deps struct {
 	// Redact returns a name of a tool without secrets and personal data; nil: names
 	// are sent as they are. The names of an event are redacted before it gets here.
 	Redact func(name string) string
+	// Prometheus keeps all metrics for ServeMetrics, also when the configuration is not
+	// enabled and nothing is sent.
+	Prometheus bool
 }
 
-// Telemetry sends spans and metrics. A nil, zero or disabled Telemetry discards
-// everything (disabled still counts drops). All methods are safe for concurrent use.
-// Only Close blocks.
+// Telemetry records spans and metrics. A nil or zero one, and one that neither sends nor
+// serves them, discards everything; the last still counts drops. All methods are safe for
+// concurrent use. Only Close blocks.
 type Telemetry struct {
 	log     *slog.Logger
 	timeout time.Duration // bounds Close
 
 	queue   chan *eval.Report // nil: discard; closed by Close
 	running sync.WaitGroup    // the goroutine that owns spans and recorder
-	spans   *spans            // queue goroutine only
+	spans   *spans            // queue goroutine only; nil without Datadog
 	record  *recorder         // queue goroutine only
 
-	meter      *meter
-	agent      *agentTransport
-	stopTracer func(reports <-chan struct{}) <-chan struct{} // see startTracer
-	drops      *drops
-	events     tally
-	intake     sync.RWMutex // held for reading while a report is queued
-	closed     bool         // guarded by intake
-	inflight   atomic.Int64
-	abandoned  atomic.Bool // what is still queued is dropped
+	meter     *meter
+	tracing   *tracing // nil without Datadog
+	drops     *drops
+	events    tally
+	intake    sync.RWMutex // held for reading while a report is queued
+	closed    bool         // guarded by intake
+	inflight  atomic.Int64
+	refused   atomic.Bool // the configuration on disk
+	abandoned atomic.Bool // what is still queued is dropped
 }
 
-// flushEvery is the interval at which counts kept here are passed to the client,
-// which itself sends every two seconds.
+// flushEvery is the interval at which counts kept here are passed to the meter. The
+// DogStatsD client sends every two seconds.
 const flushEvery = time.Second
 
 // started says that the process-wide tracer is in use, because a second one would
@@ -64,8 +67,8 @@ var started atomic.Bool
 // ErrStarted is returned by [New] while another Telemetry of the process is open.
 var ErrStarted = errors.New("telemetry: already started in this process: the tracer is a process-wide singleton")
 
-// New starts the tracer and the DogStatsD client. An unreachable agent is not an
-// error: data for it is dropped and counted.
+// New starts the tracer and the DogStatsD client if the configuration is enabled. An
+// unreachable agent is not an error: data for it is dropped and counted.
 func New(cfg Config, deps Deps) (*Telemetry, error) {
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("telemetry: %w", err)
@@ -73,10 +76,10 @@ func New(cfg Config, deps Deps) (*Telemetry, error) {
 	if deps.Log == nil {
 		return nil, errors.New("telemetry: no log")
 	}
-	if !cfg.Enabled {
+	if !cfg.Enabled && !deps.Prometheus {
 		return &Telemetry{drops: &drops{}}, nil
 	}
-	if !started.CompareAndSwap(false, true) {
+	if cfg.Enabled && !started.CompareAndSwap(false, true) {
 		return nil, ErrStarted
 	}
 	t, err := start(cfg, deps)
@@ -95,19 +98,14 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 		queue:   make(chan *eval.Report, cfg.Queue),
 		drops:   &drops{},
 	}
-	client, err := statsd.New(to.statsd, statsdOptions(to, t.drops)...)
-	if err != nil {
-		return nil, fmt.Errorf("telemetry: dogstatsd at %s: %w", to.statsd, err)
+	t.meter = newMeter(to, cfg.MaxTagValues, t.drops, deps.Log)
+	if deps.Prometheus {
+		newExposition(t.meter, to, deps.Log)
 	}
-	t.meter = newMeter(client, to, cfg.MaxTagValues, t.drops, deps.Log)
-	t.agent = newAgentTransport(to)
-	if t.stopTracer, err = startTracer(cfg, to, t.agent, t.drops, deps.Log); err != nil {
-		return nil, errors.Join(fmt.Errorf("telemetry: start tracer: %w", err), client.Close())
-	}
-	t.spans = &spans{
-		propagator: newPropagator(), maxChildAge: cfg.MaxChildAge, meter: t.meter, log: deps.Log,
-		keep:     rate.NewLimiter(rate.Limit(cfg.KeepFailures), burst(cfg.KeepFailures)),
-		resource: t.meter.tagSets["feature"].value,
+	if cfg.Enabled {
+		if err := t.startDatadog(cfg, to); err != nil {
+			return nil, err
+		}
 	}
 	seed := deps.Seed
 	if seed == 0 {
@@ -115,10 +113,29 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 	}
 	//nolint:gosec // rounding needs no strong randomness
 	t.record = &recorder{
-		meter: t.meter, drops: t.drops, random: rand.New(rand.NewPCG(seed, seed)), requests: cfg.RequestMetrics, toolNames: newToolNames(deps.Redact),
+		meter: t.meter, drops: t.drops, random: rand.New(rand.NewPCG(seed, seed)), requests: cfg.RequestMetrics,
+		toolNames: newToolNames(deps.Redact), releases: newReleases(),
 	}
 	t.running.Go(t.run)
 	return t, nil
+}
+
+// startDatadog starts what sends to Datadog: the tracer and the DogStatsD client.
+func (t *Telemetry) startDatadog(cfg Config, to target) error {
+	client, err := statsd.New(to.statsd, statsdOptions(to, t.drops)...)
+	if err != nil {
+		return fmt.Errorf("telemetry: dogstatsd at %s: %w", to.statsd, err)
+	}
+	if t.tracing, err = startTracer(cfg, to, t.drops, t.log); err != nil {
+		return errors.Join(fmt.Errorf("telemetry: start tracer: %w", err), client.Close())
+	}
+	t.meter.statsd = client
+	t.spans = &spans{
+		propagator: newPropagator(), maxChildAge: cfg.MaxChildAge, meter: t.meter, log: t.log,
+		keep:     rate.NewLimiter(rate.Limit(cfg.KeepFailures), burst(cfg.KeepFailures)),
+		resource: t.meter.tagSets["feature"].value,
+	}
+	return nil
 }
 
 // statsdOptions returns options that make the client aggregate distributions too: it
@@ -174,7 +191,7 @@ func (t *Telemetry) run() {
 				t.flush()
 				return
 			}
-			// The tracer is the process's: it may be that of another Telemetry by now.
+			// The tracer is the process's: it may be another Telemetry's by now.
 			if !t.abandoned.Load() {
 				t.handle(r)
 			}
@@ -194,10 +211,12 @@ func (t *Telemetry) handle(r *eval.Report) {
 		}
 	}()
 	t.record.report(r)
-	t.spans.report(r)
+	if t.spans != nil {
+		t.spans.report(r)
+	}
 }
 
-// flush passes the counts that are kept here to the client. Dead letters are rare
+// flush passes the counts that are kept here to the meter. Dead letters are rare
 // and are sent at once, with their reason.
 func (t *Telemetry) flush() {
 	t.meter.count(countEvents, t.events.evaluated.unsent(), nil, string(eval.DispositionEvaluated))
@@ -208,4 +227,5 @@ func (t *Telemetry) flush() {
 	}
 	t.meter.gauge(gaugeInflight, float64(t.inflight.Load()))
 	t.meter.gauge(gaugeQueue, float64(len(t.queue)))
+	t.meter.gauge(gaugeConfigRefused, zeroOrOne(t.refused.Load()))
 }

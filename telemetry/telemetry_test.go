@@ -49,7 +49,7 @@ func startWith(t *testing.T, log *slog.Logger, change func(*telemetry.Config)) h
 		change(&cfg)
 	}
 	var err error
-	s.Telemetry, err = telemetry.New(cfg, telemetry.Deps{Log: log, Version: "1.2.3", Seed: 1})
+	s.Telemetry, err = telemetry.New(cfg, telemetry.Deps{Log: log, Version: "1.2.3", Seed: 1, Prometheus: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,11 +20,16 @@ import (
 // an agent hangs, payloads accumulate for that long.
 const agentTimeout = 2 * time.Second
 
-// startTracer starts the process's tracer. The function that it returns stops the
-// tracer; its channel is closed when the tracer has stopped. Another one may start when,
-// besides, reports is closed: nothing reports to the tracer any more.
-func startTracer(cfg Config, to target, agent *agentTransport, d *drops, log *slog.Logger) (func(reports <-chan struct{}) <-chan struct{}, error) {
-	lines := &tracerLog{out: log}
+// tracing is the process's tracer, and its way to the agent.
+type tracing struct {
+	agent *agentTransport
+	// stop stops the tracer; its channel is closed when the tracer has stopped. Another one
+	// may start when, besides, reports is closed: nothing reports to the tracer any more.
+	stop func(reports <-chan struct{}) <-chan struct{}
+}
+
+func startTracer(cfg Config, to target, d *drops, log *slog.Logger) (*tracing, error) {
+	lines, agent := &tracerLog{out: log}, newAgentTransport(to)
 	opts := []tracer.StartOption{
 		tracer.WithService(to.service),
 		tracer.WithAgentURL(to.agent.String()),
@@ -49,7 +54,7 @@ func startTracer(cfg Config, to target, agent *agentTransport, d *drops, log *sl
 	if err := tracer.Start(opts...); err != nil {
 		return nil, err
 	}
-	return func(reports <-chan struct{}) <-chan struct{} {
+	return &tracing{agent: agent, stop: func(reports <-chan struct{}) <-chan struct{} {
 		return inBackground(func() {
 			tracer.Stop()
 			lines.silence()
@@ -64,7 +69,7 @@ func startTracer(cfg Config, to target, agent *agentTransport, d *drops, log *sl
 				})
 			}
 		})
-	}, nil
+	}}, nil
 }
 
 // failureRules returns rules that keep failing eval.score spans of dropped traces, up

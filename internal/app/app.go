@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -87,7 +88,10 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	}()
 
 	if cfg.Health.Listen != "" {
-		a.health, err = serve.ListenHealth(ctx, cfg.Health, serve.HealthDeps{Checks: a.checks(), Status: func() any { return a.Status() }, Log: component(a.log, "health")})
+		a.health, err = serve.ListenHealth(ctx, cfg.Health, serve.HealthDeps{
+			Checks: a.checks(), Status: func() any { return a.Status() }, Log: component(a.log, "health"),
+			Metrics: func(w http.ResponseWriter, r *http.Request) { a.telemetry.ServeMetrics(w, r) }, // which starts later
+		})
 		if err != nil {
 			return nil, explainPort(cfg.Store, err)
 		}
@@ -102,7 +106,9 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	if err != nil {
 		return nil, err
 	}
-	a.telemetry, err = telemetry.New(cfg.Datadog, telemetry.Deps{Log: component(a.log, "telemetry"), Version: deps.Version, Redact: redactor.Text})
+	a.telemetry, err = telemetry.New(cfg.Datadog, telemetry.Deps{
+		Log: component(a.log, "telemetry"), Version: deps.Version, Redact: redactor.Text, Prometheus: cfg.Health.ServesMetrics(),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -237,8 +243,11 @@ func (a *App) gauge() {
 	a.telemetry.StoreDown(!since.IsZero())
 	a.telemetry.KafkaDown(s.Down())
 	a.telemetry.PartitionsDown(s.PartitionsDown())
-	for _, p := range s.Partitions {
+	held := make([]int, len(s.Partitions))
+	for i, p := range s.Partitions {
+		held[i] = p.Partition
 		a.telemetry.Lag(p.Partition, p.Lag, p.Unfinished)
 		a.telemetry.OldestAge(p.Partition, p.OldestAgeSeconds)
 	}
+	a.telemetry.Partitions(held...)
 }

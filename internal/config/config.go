@@ -25,7 +25,7 @@ type Config struct {
 	Redaction redact.Config      `yaml:"redaction" doc:"What is redacted in content before a judge or the store sees it."`
 	Store     store.Config       `yaml:"store" doc:"Where failing requests are kept as cases."`
 	Datadog   telemetry.Config   `yaml:"datadog" doc:"Where spans and metrics go; DD_... environment variables take precedence."`
-	Health    serve.HealthConfig `yaml:"health" doc:"HTTP server with /livez, /readyz and /statusz."`
+	Health    serve.HealthConfig `yaml:"health" doc:"HTTP server with /livez, /readyz, /statusz and /metrics."`
 	Shutdown  Shutdown           `yaml:"shutdown" doc:"How the worker stops."`
 	Log       Log                `yaml:"log" doc:"How the worker logs; never content, only ids."`
 

@@ -12,6 +12,7 @@
 //	/livez    200 as long as the process can answer at all
 //	/readyz   200 when every check passes, else 503 with one line per failing check
 //	/statusz  the state as JSON: accounting, partitions, lag, drops
+//	/metrics  all metrics, for Prometheus, unless configured otherwise
 //	/debug/pprof/  profiles, only when configured
 //
 // A worker that is not ready still works: readiness is false while it joins the
@@ -26,6 +27,7 @@
 //	/livez      200 ok           200 ok
 //	/readyz     200, or reasons  200 ok, or 503 not ready
 //	/statusz    200              401
+//	/metrics    200              401
 //	/debug/...  200              401
 //
 // The probes of an orchestrator carry no secrets, and whether a worker is well need

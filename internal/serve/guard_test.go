@@ -48,12 +48,13 @@ func TestToken(t *testing.T) {
 	t.Parallel()
 	token := strings.Repeat("canary", 4)
 	deps := serve.HealthDeps{
-		Checks: []serve.Check{{Name: "kafka", Ready: func() error { return errors.New("broker kafka:9092 is away") }}},
-		Status: func() any { return map[string]string{"group": "evalworker"} },
+		Checks:  []serve.Check{{Name: "kafka", Ready: func() error { return errors.New("broker kafka:9092 is away") }}},
+		Status:  func() any { return map[string]string{"group": "evalworker"} },
+		Metrics: func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "evalworker_lag 1\n") },
 	}
 	for name, cfg := range map[string]serve.HealthConfig{
-		"in the configuration": {Listen: ":0", Token: secret.String(token), Pprof: true},
-		"in a file":            {Listen: ":0", TokenFile: tokenFile(t, token+"\n"), Pprof: true},
+		"in the configuration": {Listen: ":0", Token: secret.String(token), Metrics: true, Pprof: true},
+		"in a file":            {Listen: ":0", TokenFile: tokenFile(t, token+"\n"), Metrics: true, Pprof: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,7 +65,7 @@ func TestToken(t *testing.T) {
 			for _, wrong := range []string{
 				"", "Bearer", "Bearer ", "Bearer " + token + "x", "Bearer " + token[1:], "Basic " + token, token, "Bearer x " + token, "bearer" + token,
 			} {
-				for _, path := range []string{"/statusz", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/heap"} {
+				for _, path := range []string{"/statusz", "/metrics", "/debug/pprof/", "/debug/pprof/cmdline", "/debug/pprof/heap"} {
 					rec := getAs(t, h, path, wrong)
 					if rec.Code != http.StatusUnauthorized || !strings.HasPrefix(rec.Header().Get("WWW-Authenticate"), "Bearer") {
 						t.Errorf("%s with %q: %d %q", path, wrong, rec.Code, rec.Header().Get("WWW-Authenticate"))
@@ -80,6 +81,9 @@ func TestToken(t *testing.T) {
 			for _, right := range []string{"Bearer " + token, "bearer  " + token} {
 				if rec := getAs(t, h, "/statusz", right); rec.Code != http.StatusOK || !strings.Contains(rec.Body.String(), "evalworker") {
 					t.Errorf("/statusz with the token: %d %q", rec.Code, rec.Body)
+				}
+				if rec := getAs(t, h, "/metrics", right); rec.Code != http.StatusOK || rec.Body.String() != "evalworker_lag 1\n" {
+					t.Errorf("/metrics with the token: %d %q", rec.Code, rec.Body)
 				}
 				if rec := getAs(t, h, "/debug/pprof/", right); rec.Code != http.StatusOK {
 					t.Errorf("profiles with the token: %d", rec.Code)

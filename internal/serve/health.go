@@ -23,14 +23,21 @@ type HealthConfig struct {
 	// Token is the bearer token for everything except whether the worker is well, of
 	// at least 16 characters. TokenFile names a file that holds only the token. One of
 	// the two is needed to listen beyond loopback.
-	Token     secret.String `yaml:"token" doc:"Bearer token for /statusz, profiles and the reasons of /readyz, 16 characters at least; needed to listen beyond loopback."`
+	Token     secret.String `yaml:"token" doc:"Bearer token for /statusz, /metrics, profiles and the reasons of /readyz, 16 characters at least; needed to listen beyond loopback."`
 	TokenFile string        `yaml:"token_file" doc:"File that holds the token alone, relative to this file; it is read again for each request."`
+	// Metrics serves /metrics.
+	Metrics bool `yaml:"metrics" doc:"Serve all metrics under /metrics, for Prometheus."`
 	// Pprof serves /debug/pprof/.
 	Pprof bool `yaml:"pprof" doc:"Serve profiles under /debug/pprof/."`
 }
 
-// DefaultHealthConfig listens on loopback, port 8787, without profiles.
-func DefaultHealthConfig() HealthConfig { return HealthConfig{Listen: "127.0.0.1:8787"} }
+// DefaultHealthConfig listens on loopback, port 8787, with metrics and without profiles.
+func DefaultHealthConfig() HealthConfig {
+	return HealthConfig{Listen: "127.0.0.1:8787", Metrics: true}
+}
+
+// ServesMetrics reports whether somebody can ask for metrics.
+func (c HealthConfig) ServesMetrics() bool { return c.Listen != "" && c.Metrics }
 
 // Validate returns every fault.
 func (c HealthConfig) Validate() fault.List {
@@ -68,11 +75,12 @@ type Check struct {
 	Ready func() error // nil, or why not
 }
 
-// HealthDeps are the checks and the status that the health endpoints show.
+// HealthDeps are the checks, the status and the metrics that the health endpoints show.
 type HealthDeps struct {
-	Checks []Check
-	Status func() any   // the value that /statusz prints as JSON
-	Log    *slog.Logger // what the server itself has to say; nil: nothing
+	Checks  []Check
+	Status  func() any       // the value that /statusz prints as JSON
+	Metrics http.HandlerFunc // answers /metrics; nil: there is none
+	Log     *slog.Logger     // what the server itself has to say; nil: nothing
 }
 
 // ListenHealth binds the address of the health server; see [New]. The configuration
@@ -132,6 +140,9 @@ func HealthHandler(cfg HealthConfig, deps HealthDeps) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		writeText(w, http.StatusOK, string(b))
 	}))
+	if cfg.Metrics && deps.Metrics != nil {
+		mux.Handle("GET /metrics", protect(deps.Metrics))
+	}
 	if cfg.Pprof {
 		for path, profile := range map[string]http.HandlerFunc{
 			"": pprof.Index, "cmdline": pprof.Cmdline, "profile": pprof.Profile, "symbol": pprof.Symbol, "trace": pprof.Trace,

@@ -27,7 +27,8 @@ func TestRoutes(t *testing.T) {
 			{Name: "kafka", Ready: func() error { return nil }},
 			{Name: "store", Ready: func() error { return storeDown }},
 		},
-		Status: func() any { return map[string]int{"consumed": 3} },
+		Status:  func() any { return map[string]int{"consumed": 3} },
+		Metrics: func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) },
 	}
 	h := serve.HealthHandler(serve.HealthConfig{}, deps)
 	if code, body := get(t, h, "/readyz"); code != http.StatusOK || body != "ok\n" {
@@ -42,6 +43,15 @@ func TestRoutes(t *testing.T) {
 	}
 	if code, body := get(t, h, "/statusz"); code != http.StatusOK || !strings.Contains(body, `"consumed": 3`) {
 		t.Errorf("status: %d %q", code, body)
+	}
+	if code, _ := get(t, h, "/metrics"); code != http.StatusNotFound {
+		t.Errorf("metrics that are switched off: %d", code)
+	}
+	if code, _ := get(t, serve.HealthHandler(serve.HealthConfig{Metrics: true}, deps), "/metrics"); code != http.StatusOK {
+		t.Errorf("metrics: %d", code)
+	}
+	if code, _ := get(t, serve.HealthHandler(serve.HealthConfig{Metrics: true}, serve.HealthDeps{}), "/metrics"); code != http.StatusNotFound {
+		t.Errorf("metrics of a server that has none: %d", code)
 	}
 	if code, _ := get(t, h, "/debug/pprof/"); code != http.StatusNotFound {
 		t.Errorf("profiles are served without being asked for: %d", code)
