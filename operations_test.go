@@ -85,6 +85,9 @@ func statusFields(typ reflect.Type, under string, known map[string]bool) {
 	switch {
 	case typ == reflect.TypeFor[time.Time]():
 		return
+	case typ.Kind() == reflect.Pointer:
+		statusFields(typ.Elem(), under, known)
+		return
 	case typ.Kind() == reflect.Slice:
 		statusFields(typ.Elem(), strings.TrimSuffix(under, ".")+"[].", known)
 		return
