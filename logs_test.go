@@ -58,6 +58,7 @@ func TestLogsAreDocumented(t *testing.T) {
 	if len(written) < 50 {
 		t.Fatalf("only %d messages found: this test no longer sees how the programs log", len(written))
 	}
+	quotesAreWritten(t, written)
 	page := documentedLines(t)
 	for _, msg := range slices.Sorted(maps.Keys(written)) {
 		for _, line := range written[msg] {
@@ -76,6 +77,20 @@ func TestLogsAreDocumented(t *testing.T) {
 		for _, level := range page[msg] {
 			if !slices.ContainsFunc(written[msg], func(l logLine) bool { return l.level == level || l.level == levelVaries }) {
 				t.Errorf("%s: no call writes %q at %s: mend the row or remove it", logsPage, msg, level)
+			}
+		}
+	}
+}
+
+// quotesAreWritten checks lines of the log that pages quote, whole or shortened.
+func quotesAreWritten(t *testing.T, written map[string][]logLine) {
+	t.Helper()
+	quote := regexp.MustCompile(`"msg":"([^"]+?)\.*"`)
+	for _, page := range pages(t) {
+		for _, m := range quote.FindAllStringSubmatch(read(t, page), -1) {
+			begins := func(msg string) bool { return strings.HasPrefix(msg, m[1]) }
+			if !slices.ContainsFunc(slices.Collect(maps.Keys(written)), begins) {
+				t.Errorf("%s quotes a line of the log with the message %q, which no call writes", page, m[1])
 			}
 		}
 	}
