@@ -60,7 +60,7 @@ var layers = map[string][]string{
 	"pipeline": {"eval", "event", "internal/backoff", "internal/outage", "policy"},
 
 	// How the processes run.
-	"internal/serve": {"internal/config/fault", "internal/config/secret"},
+	"internal/serve": {"internal/config/fault", "internal/config/secret", "internal/outage"},
 	"internal/config": {
 		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/datadog", "internal/regular", "internal/serve",
 		"kafka/consumer", "policy", "redact", "store", "telemetry", "validators",

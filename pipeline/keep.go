@@ -15,8 +15,10 @@ import (
 func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (int, error) {
 	redacted, err := red.redacted()
 	if err != nil {
-		p.log.LogAttrs(ctx, slog.LevelWarn, "case kept without content", slog.String(keyRequest, string(r.Event.RequestID)),
-			slog.String(keyReason, string(eval.ReasonRedaction)))
+		if n, ok := p.withheld.Allow(); ok {
+			p.log.LogAttrs(ctx, slog.LevelWarn, "case kept without content, which cannot be redacted", slog.String(keyRequest, string(r.Event.RequestID)),
+				slog.String(keyReason, string(eval.ReasonRedaction)), slog.Int(keyCount, n))
+		}
 	}
 	pause := backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 	for attempt := 1; ; attempt++ {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/outage"
 	"github.com/evalworker/evalworker/policy"
 )
 
@@ -56,8 +57,9 @@ type Pipeline struct {
 	log      *slog.Logger
 	stall    stall
 	requests requests
-	failures sync.Map // failureKind -> *outage.Limiter
-	ids      sync.Map // event.LinkFault -> *outage.Limiter
+	failures sync.Map       // failureKind -> *outage.Limiter
+	ids      sync.Map       // event.LinkFault -> *outage.Limiter
+	withheld outage.Limiter // lines about cases without content
 }
 
 // New returns a pipeline. All dependencies are required.

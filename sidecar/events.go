@@ -68,12 +68,14 @@ func (s *Sidecar) store(ctx context.Context, values [][]byte) *answer {
 	err := s.deps.Spool.Append(ctx, values)
 	switch {
 	case err == nil:
-		s.disk.End()
+		if since, was := s.disk.End(); was {
+			s.log.Info("spool can be written again", "down_for", time.Since(since).Round(time.Millisecond).String())
+		}
 		return nil
 	case errors.Is(err, spool.ErrFull):
 		if n, ok := s.spoolFull.Allow(); ok {
 			st := s.deps.Spool.Stats()
-			s.log.Error("spool is full: events are refused with 429", "requests", n, "spooled_events", st.Events,
+			s.log.Error("spool is full: events are refused with 429", "count", n, "spooled_events", st.Events,
 				"disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes, "kafka_error", currentError(&s.forward.kafka))
 		}
 		return reject(http.StatusTooManyRequests, "the spool is full: Kafka does not accept events as fast as they come, or not at all")

@@ -48,7 +48,9 @@ func (f *forwarder) run(ctx context.Context) {
 			return
 		}
 		if err := f.spool.Done(batch); err == nil {
-			f.disk.End()
+			if since, was := f.disk.End(); was {
+				f.log.Info("spool can be read and written again", "down_for", time.Since(since).Round(time.Millisecond).String())
+			}
 		} else if _, ok := f.disk.Fail(err); ok {
 			f.log.Error("spool: position not written; a restart would repeat events", "error", err)
 		}
@@ -123,9 +125,9 @@ func (f *forwarder) setAside(ctx context.Context, rejected []emitter.RejectedEve
 	for attempt := 1; ; attempt++ {
 		n, err := f.spool.SetAside(lines)
 		if err == nil || errors.Is(err, spool.ErrFull) {
-			f.logEach(rejected[:n], "event set aside in rejected.ndjson: kafka will never accept it")
+			f.logEach(rejected[:n], true)
 			f.counts.setAside.Add(int64(n))
-			f.logEach(rejected[n:], "event discarded: kafka will never accept it, and rejected.ndjson has its full size")
+			f.logEach(rejected[n:], false)
 			f.counts.discarded.Add(int64(len(rejected) - n))
 			return true
 		}
@@ -138,12 +140,17 @@ func (f *forwarder) setAside(ctx context.Context, rejected []emitter.RejectedEve
 	}
 }
 
-func (f *forwarder) logEach(rejected []emitter.RejectedEvent, msg string) {
+func (f *forwarder) logEach(rejected []emitter.RejectedEvent, kept bool) {
 	for _, r := range rejected {
 		var id event.RequestID
 		if r.Event != nil {
 			id = r.Event.RequestID
 		}
-		f.log.Error(msg, "request_id", string(id), "bytes", len(r.Value), "error", r.Err) //nolint:sloglint // one of two constants
+		log := f.log.With("request_id", string(id), "bytes", len(r.Value), "error", r.Err)
+		if kept {
+			log.Error("event set aside in rejected.ndjson: kafka will never accept it")
+		} else {
+			log.Error("event discarded: kafka will never accept it, and rejected.ndjson has its full size")
+		}
 	}
 }

@@ -181,6 +181,9 @@ func TestADiskThatCannotBeWritten(t *testing.T) {
 	if resp := (request{body: newEvent("a")}).do(t, w.handler()); resp.Code != http.StatusAccepted || w.Status().State != "ok" {
 		t.Errorf("after the disk is well again: %d, %s", resp.Code, w.Status().State)
 	}
+	if !strings.Contains(w.logs.String(), "spool can be written again") {
+		t.Errorf("the log does not say that it is over:\n%s", w.logs.String())
+	}
 }
 
 // TestADiskThatHoldsUpTheForwarderIsSeen: events are still accepted, but the status
@@ -220,6 +223,9 @@ func TestADiskThatHoldsUpTheForwarderIsSeen(t *testing.T) {
 		t.Error(err)
 	}
 	w.balance(t)
+	if log := w.logs.String(); !strings.Contains(log, "rejected.ndjson cannot be written") || !strings.Contains(log, "spool can be read and written again") {
+		t.Errorf("the log does not say that it began, or that it is over:\n%s", log)
+	}
 }
 
 func TestRequestsAtWorkAreBounded(t *testing.T) {

@@ -80,7 +80,7 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 		ReadTimeout:  cfg.RequestTimeout,
 		WriteTimeout: 2*cfg.RequestTimeout + 5*time.Second, // the body, then the disk, then the answer
 		IdleTimeout:  2 * time.Minute,
-		ErrorLog:     slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ErrorLog:     serve.ErrorLog(s.log),
 	})
 	if err != nil {
 		if op, ok := errors.AsType[*net.OpError](err); ok {

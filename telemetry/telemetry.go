@@ -207,7 +207,7 @@ func (t *Telemetry) handle(r *eval.Report) {
 		if p := recover(); p != nil {
 			t.drops.add(SinkReports, string(eval.ReasonPanic), 1)
 			// The value of a panic may hold content; its type and the stack do not.
-			t.log.Error("report dropped", slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+			t.log.Error("a panic, which is a fault of this program: spans and metrics of a report are dropped", slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
 		}
 	}()
 	t.record.report(r)

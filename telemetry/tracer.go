@@ -151,7 +151,7 @@ func (l *tracerLog) log(level tracer.LogLevel, msg string, _ ...any) {
 	if suppressed > 0 {
 		attrs = append(attrs, slog.Int("suppressed", suppressed))
 	}
-	l.out.LogAttrs(ctx, to, "tracer", attrs...)
+	l.out.LogAttrs(ctx, to, "tracer reports", attrs...)
 }
 
 // allow spends one line of the minute's budget, and returns the number of lines

@@ -100,7 +100,11 @@ func (s *serveCommand) run(cmd *cobra.Command) (err error) {
 	cli.AtSecondSignal(cmd.Context(), func() {
 		log.Warn("a second signal: the sidecar ends at once; what is spooled is sent after the next start", "spooled_events", sp.Stats().Events)
 	})
-	return asFailure(server.Run(cmd.Context()))
+	err = asFailure(server.Run(cmd.Context()))
+	if err != nil { // in the log too, which is all that some platforms keep
+		log.Error("sidecar ended with an error", "error", err)
+	}
+	return err
 }
 
 // names returns the names of the settings of the sidecar and its spool on the command

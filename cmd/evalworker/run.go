@@ -40,12 +40,18 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 			}
 			a, err := app.New(cmd.Context(), cfg, deps)
 			if err != nil {
-				return fmt.Errorf("start worker: %w", placed(err, g.file()))
+				err = fmt.Errorf("start worker: %w", placed(err, g.file()))
+				log.Error("worker does not start", "error", err)
+				return err
 			}
 			cli.AtSecondSignal(cmd.Context(), func() {
 				log.Warn("a second signal: the worker ends at once; who takes its partitions over repeats what was not committed")
 			})
-			return a.Run(cmd.Context())
+			err = a.Run(cmd.Context())
+			if err != nil { // in the log too, which is all that some platforms keep
+				log.Error("worker ended with an error", "error", err)
+			}
+			return err
 		},
 	}
 }

@@ -80,11 +80,10 @@ func (r recorder) Cases(rep *eval.Report, n int) {
 	}
 }
 
-// observer turns the consumer's observations into accounting, metrics and log lines.
+// observer turns the consumer's observations into accounting and metrics; the consumer has its own log.
 type observer struct {
 	counts    *accounting
 	telemetry *telemetry.Telemetry
-	log       *slog.Logger
 }
 
 func (o observer) Consumed(n int) { o.counts.consumed.Add(int64(n)) }
@@ -102,18 +101,14 @@ const (
 	reasonOffsetOutOfRange = "offset_out_of_range"
 )
 
-func (o observer) LostToRetention(partition int, n int64) {
+func (o observer) LostToRetention(_ int, n int64) {
 	o.telemetry.Dropped(sinkConsumer, reasonLostToRetention, int(n))
-	o.log.Warn("events were deleted before they were read: raise the topic's retention or add workers",
-		slog.Int("partition", partition), slog.Int64("events", n))
 }
 
 func (o observer) ControlRecord() { o.telemetry.Dropped(sinkConsumer, reasonControlRecord, 1) }
 
-func (o observer) OffsetReset(partition int, from, to int64) {
+func (o observer) OffsetReset(int, int64, int64) {
 	o.telemetry.Dropped(sinkConsumer, reasonOffsetOutOfRange, 1)
-	o.log.Warn("committed offset is beyond the partition's end: the topic was recreated or truncated",
-		slog.Int("partition", partition), slog.Int64("from", from), slog.Int64("to", to))
 }
 
 // judgeCall records one call of a model.

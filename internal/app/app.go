@@ -89,7 +89,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 
 	if cfg.Health.Listen != "" {
 		a.health, err = serve.ListenHealth(ctx, cfg.Health, serve.HealthDeps{
-			Checks: a.checks(), Status: func() any { return a.Status() },
+			Checks: a.checks(), Status: func() any { return a.Status() }, Log: component(a.log, "health"),
 			Metrics: func(w http.ResponseWriter, r *http.Request) { a.telemetry.ServeMetrics(w, r) }, // which starts later
 		})
 		if err != nil {
@@ -132,7 +132,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	a.consumer, err = consumer.New(kafka, consumer.Deps{
 		Handle:  a.pipeline.Handle,
 		Skip:    a.pipeline.Skip,
-		Observe: observer{counts: &a.counts, telemetry: a.telemetry, log: component(a.log, "consumer")},
+		Observe: observer{counts: &a.counts, telemetry: a.telemetry},
 		Log:     a.log,
 	})
 	if err != nil {
@@ -180,7 +180,7 @@ func (a *App) Run(ctx context.Context) error {
 		// until then.
 		probes.Go(func() {
 			if err := a.health.Serve(); err != nil {
-				a.log.Error("health server", slog.Any(keyError, err))
+				a.log.Error("health server has ended: probes get no answer until a restart", slog.Any(keyError, err))
 			}
 		})
 	}

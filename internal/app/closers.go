@@ -38,7 +38,7 @@ func (c *closers) close(limit time.Duration) error {
 		started := time.Now()
 		if err := s.run(max(time.Until(deadline), closeMin)); err != nil {
 			errs = append(errs, fmt.Errorf("close %s: %w", s.name, err))
-			c.log.Error("close", slog.String(keyComponent, s.name), slog.Any(keyError, err))
+			c.log.Error("a part did not close in good order", slog.String(keyComponent, s.name), slog.Any(keyError, err))
 			continue
 		}
 		c.log.Debug("closed", slog.String(keyComponent, s.name), slog.Duration("after", time.Since(started)))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -79,6 +80,7 @@ type HealthDeps struct {
 	Checks  []Check
 	Status  func() any       // the value that /statusz prints as JSON
 	Metrics http.HandlerFunc // answers /metrics; nil: there is none
+	Log     *slog.Logger     // what the server itself has to say; nil: nothing
 }
 
 // ListenHealth binds the address of the health server; see [New]. The configuration
@@ -93,6 +95,7 @@ func ListenHealth(ctx context.Context, cfg HealthConfig, deps HealthDeps) (*Serv
 		ReadTimeout:  10 * time.Second,
 		WriteTimeout: 10 * time.Second, // net/http/pprof adds the duration of a profile
 		IdleTimeout:  15 * time.Second,
+		ErrorLog:     ErrorLog(deps.Log),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("health server: listen on %s: %w; set health.listen to another address", cfg.Listen, err)

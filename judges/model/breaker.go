@@ -28,14 +28,6 @@ const (
 	stateHalfOpen = "half-open"
 )
 
-// stateMessages are the log messages that state what a state of the breaker means
-// for judging.
-var stateMessages = map[string]string{
-	stateClosed:   "model is back",
-	stateOpen:     "model is down: judges answer with errors without calling it",
-	stateHalfOpen: "model is tried again with one call",
-}
-
 // Condition is the health of a model, for a status page.
 type Condition struct {
 	// Breaker is closed while the model is called, open while judges return errors
@@ -80,6 +72,8 @@ type breaker struct {
 	newestFailed   uint64      // the newest call that found the endpoint down
 	probe          uint64      // the only call while half-open; 0: none
 	lastReason     eval.Reason // of the last call that found the endpoint down
+	lastDown       error       // of the same call
+	opened         outage.Limiter
 	failures       outage.Outage
 }
 
@@ -135,7 +129,7 @@ func (m *breaker) end(call uint64, err error) {
 	}
 	down := reason == eval.ReasonUnavailable || reason == eval.ReasonTimeout
 	if down {
-		m.lastReason, m.newestFailed = reason, max(m.newestFailed, call)
+		m.lastReason, m.lastDown, m.newestFailed = reason, err, max(m.newestFailed, call)
 	}
 	switch {
 	case call <= m.lastOfOldState || m.state == stateOpen:
@@ -163,11 +157,20 @@ func (m *breaker) olderInFlight() (n int) {
 }
 
 func (m *breaker) enter(state string) {
-	from := m.state
 	m.state, m.enteredAt, m.lastOfOldState, m.window = state, time.Now(), m.lastCall, newFailureWindow()
-	//nolint:sloglint // one of three constants
-	m.log.LogAttrs(context.Background(), slog.LevelWarn, stateMessages[state],
-		slog.String(keyModel, m.model), slog.String(keyFrom, from), slog.String(keyNext, state), slog.Any(keyReason, m.lastReason))
+	ctx, model := context.Background(), slog.String(keyModel, m.model)
+	switch state {
+	case stateOpen:
+		if n, ok := m.opened.Allow(); ok { // each attempt that fails opens it again
+			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: judges answer with errors without calling it",
+				model, slog.Any(keyReason, m.lastReason), slog.Any(keyError, m.lastDown), slog.Int(keyCount, n))
+		}
+	case stateHalfOpen:
+		m.log.LogAttrs(ctx, slog.LevelDebug, "model is tried again with one call", model)
+	case stateClosed:
+		m.opened.Reset()
+		m.log.LogAttrs(ctx, slog.LevelInfo, "model is back", model)
+	}
 }
 
 // condition returns the health of the endpoint.

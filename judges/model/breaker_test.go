@@ -1,10 +1,12 @@
 package model
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -73,6 +75,36 @@ func TestBreaker(t *testing.T) {
 		err = down()
 		_ = do(1)
 		fares(Condition{Breaker: "closed", Reason: eval.ReasonUnavailable, FailingSince: time.Now()})
+	})
+}
+
+// TestBreakerLog: a model that stays down is one warning a minute, with why and how often it
+// was tried; that it is back is no warning.
+func TestBreakerLog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		err := eval.WithReason(eval.ReasonUnavailable, errors.New("certificate has expired"))
+		m := newBreaker(judges.ModelFunc(func(context.Context, judges.Request) (judges.Answer, error) {
+			return judges.Answer{}, err
+		}), DefaultConfig(), slog.New(slog.NewTextHandler(&log, nil)))
+		for range breakerCalls {
+			_, _ = m.Complete(t.Context(), judges.Request{})
+		}
+		for range 8 { // two minutes
+			_ = sleep(t.Context(), breakerPause+time.Millisecond)
+			_, _ = m.Complete(t.Context(), judges.Request{})
+		}
+		err = nil
+		_ = sleep(t.Context(), breakerPause+time.Millisecond)
+		_, _ = m.Complete(t.Context(), judges.Request{})
+		text := log.String()
+		if n := strings.Count(text, `level=WARN msg="model is down: judges answer with errors without calling it"`); n != 3 {
+			t.Errorf("%d warnings in two minutes, want 3:\n%s", n, text)
+		}
+		if !strings.Contains(text, `error="unavailable: certificate has expired" count=4`) || !strings.Contains(text, `level=INFO msg="model is back"`) {
+			t.Errorf("no cause, no count or no end in\n%s", text)
+		}
 	})
 }
 

@@ -20,7 +20,8 @@ import (
 const (
 	keyModel  = "model"
 	keyFormat = "format"
-	keyFrom   = "from"
+	keyError  = "error"
+	keyCount  = "count"
 	keyNext   = "next"
 	keyReason = "reason"
 	keyAge    = "age_days"

@@ -158,7 +158,7 @@ func TestKeyDoesNotLeak(t *testing.T) {
 	if strings.Contains(said, testKey()) {
 		t.Errorf("the key came out:\n%s", said)
 	}
-	if !strings.Contains(log.String(), "answer format not supported") {
+	if !strings.Contains(log.String(), "answer format is not supported") {
 		t.Error("nothing was logged: the test shows nothing")
 	}
 }

@@ -139,7 +139,7 @@ func (l *formatLadder) failed(ctx context.Context, rung, limit int, why string) 
 	}
 	l.rung, l.proven, l.failures = rung+1, false, 0
 	l.retryAt = time.Now().Add(rungRetry)
-	l.log.LogAttrs(ctx, slog.LevelWarn, "answer format not supported",
+	l.log.LogAttrs(ctx, slog.LevelWarn, "answer format is not supported: a looser one is used, and this one is tried again later",
 		slog.String(keyModel, l.model), slog.String(keyFormat, rungs()[rung]),
 		slog.String(keyNext, rungs()[rung+1]), slog.String(keyReason, why))
 	return true

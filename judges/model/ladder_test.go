@@ -202,7 +202,7 @@ func TestLadderDescendsOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if n := strings.Count(log.String(), "answer format not supported"); n != 1 {
+	if n := strings.Count(log.String(), "answer format is not supported"); n != 1 {
 		t.Errorf("logged %d times; want once:\n%s", n, log.String())
 	}
 }

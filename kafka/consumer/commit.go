@@ -86,7 +86,9 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 	}
 	if failed == nil {
 		c.breaker.reset()
-		c.outage.End()
+		if since, was := c.outage.End(); was {
+			c.log.Info("offsets are committed again", "after", time.Since(since))
+		}
 	}
 	return failed
 }

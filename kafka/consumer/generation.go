@@ -248,7 +248,7 @@ func (g *generation) commit(ctx context.Context) error {
 			g.c.outage.Fail(shown)
 		}
 		if n, ok := g.c.commitLog.Allow(); ok {
-			g.c.log.Warn("commit failed", keyGeneration, g.gen.ID, keyError, shown, keyCount, n)
+			g.c.log.Warn("offsets not committed; trying again", keyGeneration, g.gen.ID, keyError, shown, keyCount, n)
 		}
 	}
 	return err

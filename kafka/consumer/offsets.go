@@ -240,7 +240,7 @@ func (g *generation) seek(ctx context.Context, p *partition) error {
 	from := p.tracker.progress().next
 	p.tracker.reset(start.offset)
 	g.c.observe.OffsetReset(p.id, from, start.offset)
-	g.c.log.Warn("the stored offset lies beyond the end of the partition", keyPartition, p.id,
+	g.c.log.Warn("the committed offset lies beyond the end of the partition: the topic was made again or cut", keyPartition, p.id,
 		keyOffset, from, "start", start.offset, "policy", string(g.c.cfg.OutOfRange))
 	return nil
 }
@@ -262,7 +262,7 @@ func (g *generation) explainGap(ctx context.Context, p *partition, to int64) err
 func (g *generation) jump(p *partition, to int64) {
 	if lost := p.tracker.jump(to); lost > 0 {
 		g.c.observe.LostToRetention(p.id, lost)
-		g.c.log.Error("messages were deleted before they were read", keyPartition, p.id, keyOffset, to, keyCount, lost)
+		g.c.log.Error("messages were deleted before they were read: raise the topic's retention or add workers", keyPartition, p.id, keyOffset, to, keyCount, lost)
 	}
 }
 

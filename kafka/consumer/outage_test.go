@@ -116,12 +116,13 @@ func TestBrokerGone(t *testing.T) {
 }
 
 // TestCommitsFail: the status has the broker's error of a commit, and the time of the
-// last commit that it accepted stays.
+// last commit that it accepted stays. The log says when it begins and when it is over.
 func TestCommitsFail(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
 	b.cfg.MaxCommitOutage = 200 * time.Millisecond
-	w := b.start(Deps{Handle: new(notebook).Handle})
+	out := &logBuffer{}
+	w := b.start(Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(out, nil))})
 	w.owns(1)
 	if last := w.Status().LastCommit; !last.IsZero() {
 		t.Errorf("last commit %v, before the first", last)
@@ -138,6 +139,10 @@ func TestCommitsFail(t *testing.T) {
 	}
 	restore()
 	b.eventually("all is well", func() bool { return !w.Status().Down() && w.Status().LastCommit.After(last) })
+	b.eventually("the log says that it is over", func() bool {
+		_, after, failed := strings.Cut(out.String(), `level=WARN msg="offsets not committed; trying again"`)
+		return failed && strings.Contains(after, `level=INFO msg="offsets are committed again"`)
+	})
 }
 
 // TestUnanswered: only a request that was not answered is evidence of an outage.

@@ -251,7 +251,7 @@ func (r *reader) inspect() (wanted bool, fault error) {
 func (r *reader) callSkip() (skipped bool, fault error) {
 	defer func() {
 		if v := recover(); v != nil {
-			fault = r.c.panicFault("the decision about a message panicked", &r.msg, v)
+			fault = r.c.panicFault("decision", &r.msg, v)
 		}
 	}()
 	return r.c.deps.Skip(&r.msg), nil
@@ -317,16 +317,15 @@ func (r *reader) copyMessage() event.Message {
 	return m
 }
 
-// panicFault logs a panic and returns the message's fault. The text of a panic's value
+// panicFault logs a panic in what is called for a message, and returns the message's fault. The text of a panic's value
 // may hold content, so only the run-time's own errors are shown in full.
-func (c *Consumer) panicFault(what string, m *event.Message, v any) error {
+func (c *Consumer) panicFault(in string, m *event.Message, v any) error {
 	text := fmt.Sprintf("a panic with a %T", v)
 	if err, ok := v.(runtime.Error); ok {
 		text = err.Error()
 	}
 	fault := eval.Permanent(eval.ReasonPanic, errors.New(text))
-	//nolint:sloglint // one of two constants
-	c.log.Error(what, keyPartition, m.Partition, keyOffset, m.Offset, keyError, fault, keyStack, string(debug.Stack()))
+	c.log.Error("a panic, which is a fault of this program: the message becomes a dead letter", "in", in, keyPartition, m.Partition, keyOffset, m.Offset, keyError, fault, keyStack, string(debug.Stack()))
 	return fault
 }
 

@@ -76,7 +76,7 @@ func (c *Consumer) handle(ctx context.Context, m *event.Message) (done bool, att
 func (c *Consumer) call(ctx context.Context, m *event.Message) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = c.panicFault("a handler panicked", m, v)
+			err = c.panicFault("handler", m, v)
 		}
 	}()
 	return c.deps.Handle(ctx, *m)
@@ -116,8 +116,7 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 // It reports false when ctx ended first.
 func (c *Consumer) waitRetry(ctx context.Context, r *retries, m *event.Message, attempts int, err error) bool {
 	if n, ok := r.log.Allow(); ok {
-		//nolint:sloglint // one of two constants
-		c.log.Warn(r.cause, keyPartition, m.Partition, keyOffset, m.Offset, "attempts", attempts,
+		c.log.Warn("messages in flight are held up; trying again", "cause", r.cause, keyPartition, m.Partition, keyOffset, m.Offset, "attempts", attempts,
 			keyReason, string(eval.ReasonOf(err)), keyError, err, keyCount, n)
 	}
 	return backoff.Backoff{Min: c.cfg.RetryMin, Max: c.cfg.RetryMax}.Wait(ctx, attempts)

@@ -150,7 +150,7 @@ func (s *Spool) seal() {
 		return
 	}
 	if err := s.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-		s.log.Error("spool: close segment", "error", err) // it was synced: nothing depends on this
+		s.log.Error("spool: the file of a segment cannot be closed; nothing is lost", "error", err) // it was synced: nothing depends on this
 	}
 	s.file = nil
 	s.mu.Lock()

@@ -1,0 +1,41 @@
+package serve
+
+import (
+	stdlog "log"
+	"log/slog"
+	"strings"
+
+	"github.com/evalworker/evalworker/internal/outage"
+)
+
+// ErrorLog returns what an [http.Server] takes as its ErrorLog. Each line has a fixed
+// message, and the server's own text as an attribute, at most once a minute. Of a panic
+// in a handler it shows the stack and not the value, which may hold content. Without a
+// log it discards everything.
+func ErrorLog(log *slog.Logger) *stdlog.Logger {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return stdlog.New(&errorLog{log: log}, "", 0)
+}
+
+type errorLog struct {
+	log    *slog.Logger
+	failed outage.Limiter
+}
+
+const maxErrorText = 200 // bytes of a line that are shown
+
+// Write logs one message of the server.
+func (l *errorLog) Write(line []byte) (int, error) {
+	text := strings.TrimSpace(string(line))
+	if strings.HasPrefix(text, "http: panic serving") {
+		_, stack, _ := strings.Cut(text, "\ngoroutine ")
+		l.log.Error("a panic, which is a fault of this program: a request gets no answer", "stack", "goroutine "+stack)
+		return len(line), nil
+	}
+	if n, ok := l.failed.Allow(); ok {
+		l.log.Warn("HTTP server reports a problem", "problem", text[:min(len(text), maxErrorText)], "count", n)
+	}
+	return len(line), nil
+}
