@@ -34,7 +34,8 @@ type definition struct {
 	Widgets  []widget  `json:"widgets"`
 	Requests []request `json:"requests"`
 	Markers  []marker  `json:"markers"`
-	Query    string    `json:"query"` // of manage_status
+	Query    string    `json:"query"`   // of manage_status
+	Content  string    `json:"content"` // of note
 	Events   []struct {
 		Query string `json:"q"`
 	} `json:"events"`
@@ -200,6 +201,7 @@ func (t table) widgets(all []widget, prefixes map[string]string) (faults fault.L
 				}
 			}
 		}
+		faults.Under(path+".content", t.quoted(d.Content))
 		for j, e := range d.Events {
 			faults.Under(fmt.Sprintf("%s.events[%d].q", path, j), overlay(e.Query, prefixes))
 		}

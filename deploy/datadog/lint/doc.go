@@ -12,6 +12,8 @@
 //   - queries and formulas refer to each other, and template variables are declared and used;
 //   - thresholds agree between query, options and dashboards, and stand in their order;
 //   - messages have balanced blocks, variables that the monitor has, recipients and a runbook;
+//   - queries that runbooks, messages and notes show, and those of Terraform's objectives, are
+//     right as well;
 //   - widgets lie inside the grid and on no other widget;
 //   - placeholders are those that Terraform and the program fill in;
 //   - no key makes Terraform change an object for ever, and none is deprecated.

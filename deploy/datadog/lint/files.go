@@ -54,7 +54,9 @@ func Files(folder, runbooks fs.FS) (faults fault.List) {
 		unique(file, "title", d.Title)
 		faults = append(faults, inFile(file, limits("widgets", d.Widgets, monitors))...)
 	}
-	return append(faults, pairs(names, runbooks)...)
+	faults = append(faults, pairs(folder, names, runbooks)...)
+	faults = append(faults, inTexts(runbooks, "*.md", "runbooks/", t.quoted)...)
+	return append(faults, inTexts(folder, "terraform/*.tf", "", t.objectives)...)
 }
 
 // each calls check with every NAME.json of a folder, and returns their names.
@@ -83,8 +85,9 @@ func inFile(file string, faults fault.List) fault.List {
 	return faults
 }
 
-// pairs checks that each monitor has a runbook, and each runbook a monitor.
-func pairs(monitors []string, runbooks fs.FS) (faults fault.List) {
+// pairs checks that each monitor has a runbook, and each runbook a monitor, of which some
+// exist in Terraform only.
+func pairs(folder fs.FS, monitors []string, runbooks fs.FS) (faults fault.List) {
 	files, err := fs.Glob(runbooks, "*.md")
 	if err != nil {
 		faults.Add("", err.Error(), "")
@@ -96,11 +99,53 @@ func pairs(monitors []string, runbooks fs.FS) (faults fault.List) {
 	}
 	for _, file := range files {
 		name := strings.TrimSuffix(file, ".md")
-		if !slices.Contains(monitors, name) && !slices.Contains(notRunbooks, name) {
+		if !slices.Contains(monitors, name) && !slices.Contains(notRunbooks, name) && !inTerraform(folder, file) {
 			faults = append(faults, fault.Fault{File: "runbooks/" + file, Problem: "there is no monitor " + name, Expected: "write monitors/" + name + ".json, or take the runbook away"})
 		}
 	}
 	return faults
+}
+
+// inTexts checks each file of a folder that matches a pattern.
+func inTexts(folder fs.FS, pattern, prefix string, check func(string) fault.List) (faults fault.List) {
+	files, err := fs.Glob(folder, pattern)
+	if err != nil {
+		faults.Add("", err.Error(), "")
+	}
+	for _, file := range files {
+		b, err := fs.ReadFile(folder, file)
+		if err != nil {
+			faults = append(faults, fault.Fault{File: prefix + file, Problem: err.Error()})
+			continue
+		}
+		faults = append(faults, inFile(prefix+file, check(string(b)))...)
+	}
+	return faults
+}
+
+// counted matches the queries of a service level objective in Terraform.
+var counted = regexp.MustCompile(`(?m)^\s*(numerator|denominator)\s*=\s*"(.*)"$`)
+
+// objectives checks the queries of objectives. What Terraform fills in is a value.
+func (t table) objectives(text string) (faults fault.List) {
+	for _, match := range counted.FindAllStringSubmatch(text, -1) {
+		e, err := parseExpression(placeholder.ReplaceAllString(match[2], "x"))
+		if err != nil {
+			faults.Add(match[1], err.Error(), "in "+match[2])
+			continue
+		}
+		faults.Under(match[1], t.expression(e, nil))
+	}
+	return faults
+}
+
+// inTerraform reports whether something in the folder terraform links a runbook.
+func inTerraform(folder fs.FS, runbook string) bool {
+	files, err := fs.Glob(folder, "terraform/*.tf")
+	return err == nil && slices.ContainsFunc(files, func(file string) bool {
+		b, err := fs.ReadFile(folder, file)
+		return err == nil && strings.Contains(string(b), "/runbooks/"+runbook)
+	})
 }
 
 // limit matches the number of a marker, such as y = 3.

@@ -14,7 +14,7 @@ const (
 	goodMonitor = `{
   "name": "[evalworker] Answers of {{prompt_name.name}} fail",
   "type": "query alert",
-  "query": "sum(last_30m):100 * default_zero(sum:llm.eval.weighted{env:${env},eval:correctness,outcome:fail} by {prompt_name}.as_count()) / sum:llm.eval.weighted{env:${env},eval:correctness} by {prompt_name}.as_count() > 5",
+  "query": "sum(last_30m):100 * (sum:llm.eval.weighted{env:${env},eval:correctness,outcome:fail} by {prompt_name}.as_count()) / sum:llm.eval.weighted{env:${env},eval:correctness} by {prompt_name}.as_count() > 5",
   "message": "{{#is_alert}}{{value}} % of {{prompt_name.name}}{{/is_alert}}{{#is_warning}}above {{warn_threshold}}{{/is_warning}} ${docs}/runbooks/wrong.md ${notify}",
   "tags": ["managed_by:evalworker", "evalworker_id:wrong", "team:${team}"],
   "priority": 2,
@@ -124,7 +124,7 @@ func testBreakages(t *testing.T, file string, rows map[string]breakage) {
 func TestQueries(t *testing.T) {
 	t.Parallel()
 	testBreakages(t, "monitors/wrong.json", map[string]breakage{
-		"no closing brace":          {"{prompt_name}.as_count()) /", "{prompt_name.as_count()) /", "query: at character 113, before `.as_count()) / sum:llm.e...`, it needs `}`"},
+		"no closing brace":          {"{prompt_name}.as_count()) /", "{prompt_name.as_count()) /", "query: at character 101, before `.as_count()) / sum:llm.e...`, it needs `}`"},
 		"no closing parenthesis":    {"as_count()) /", "as_count() /", "it needs `)`"},
 		"no filters":                {"sum:llm.eval.weighted{env:${env},eval:correctness} by", "sum:llm.eval.weighted by", "it needs `{`"},
 		"an empty filter":           {"{env:${env},eval:correctness}", "{}", "it needs a filter such as env:prod"},
@@ -144,7 +144,8 @@ func TestQueries(t *testing.T) {
 		"no as_count":               {"{prompt_name}.as_count() >", "{prompt_name} >", "llm.eval.weighted is a count"},
 		"as_rate":                   {"{prompt_name}.as_count() >", "{prompt_name}.as_rate() >", "as_rate of llm.eval.weighted divides each interval"},
 		"an unknown method":         {"{prompt_name}.as_count() >", "{prompt_name}.ascount() >", `unknown method .ascount(); did you mean "as_count"?`},
-		"an unknown function":       {"default_zero", "defaultzero", "unknown function defaultzero"},
+		"an unknown function":       {"100 * (sum", "100 * defaultzero(sum", "unknown function defaultzero"},
+		"zeros in a rate":           {"100 * (sum", "100 * default_zero(sum", "default_zero of a count in a rate; leave it out"},
 		"no environment":            {"{env:${env},eval:correctness}", "{eval:correctness}", "llm.eval.weighted is not limited to one environment"},
 		"a rate of the sample":      {"/ sum:llm.eval.weighted{", "/ sum:llm.eval.count{", "a rate of llm.eval.count is one of the sample"},
 		"an unknown score":          {"sum:llm.eval.weighted{env:${env},eval:correctness} by", "sum:llm.eval.counts{env:${env}} by", "unknown metric llm.eval.counts"},
@@ -288,12 +289,25 @@ func TestPairs(t *testing.T) {
 		"same titles": {func(f map[string]string) {
 			f["dashboards/more.json"] = strings.Replace(goodDashboard, "evalworker_id:all", "evalworker_id:more", 1)
 		}, `dashboards/more.json: title: dashboards/all.json has the same: "evalworker: all"`},
+		"a monitor of Terraform": {func(f map[string]string) { f["terraform/slo.tf"] = `message = "${var.docs}/runbooks/slow.md"` }, ""},
+		"an objective": {func(f map[string]string) {
+			f["terraform/slo.tf"] = `numerator = "sum:llm.eval.weighted{eval:${each.key} AND outcome IN (pass,failed)}.as_count()"`
+		}, `terraform/slo.tf: numerator: llm.eval.weighted has no outcome:failed; did you mean "fail"?`},
+		"a query of a runbook": {func(f map[string]string) {
+			f["runbooks/late.md"] = "Look at `sum:llm.json_invalid` by `model`, and `max:evalworker.lagg`."
+		}, "runbooks/late.md: in `max:evalworker.lagg`: unknown metric evalworker.lagg; did you mean \"evalworker.lag\"?"},
+		"a query of a note": {func(f map[string]string) {
+			f["dashboards/all.json"] = strings.Replace(goodDashboard, "How to read it", "`sum:llm.json_valid{env:x}.as_count()`", 1)
+		}, "dashboards/all.json: widgets[0].definition.widgets[0].definition.content: in `sum:llm.json_valid{env:x}.as_count()`: unknown metric"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			files := goodFiles()
+			if row.want == "" { // the runbook needs what the change adds
+				files["runbooks/slow.md"] = ""
+			}
 			row.change(files)
-			if got := check(t, files).Error(); !strings.Contains(got, row.want) {
+			if got := check(t, files).Error(); !strings.Contains(got, row.want) || row.want == "" && got != "" {
 				t.Errorf("faults:\n%s\nwant one with %q", got, row.want)
 			}
 		})

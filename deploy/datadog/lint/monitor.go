@@ -183,6 +183,9 @@ func (t table) monitor(name string, b []byte) (*monitor, fault.List) {
 // alert checks what only monitors have to keep to.
 func (t table) alert(a alert) fault.List {
 	faults := t.expression(a.value, nil)
+	if divides(a.value) && zeroes(a.value) {
+		faults.Add("", "default_zero of a count in a rate", "leave it out: counts are 0 where they are missing, and functions keep Datadog from adding up the window before it divides")
+	}
 	for _, m := range metricsOf(a.value) {
 		known, ok := t.find(m.name)
 		if !ok {
@@ -202,6 +205,18 @@ func (t table) alert(a alert) fault.List {
 		}
 	}
 	return faults
+}
+
+// zeroes reports whether default_zero is called on a count.
+func zeroes(e expression) bool {
+	switch e := e.(type) {
+	case *operation:
+		return zeroes(e.left) || zeroes(e.right)
+	case *function:
+		return e.name == "default_zero" && slices.ContainsFunc(metricsOf(e), func(m *metric) bool { return m.has("as_count") }) ||
+			slices.ContainsFunc(e.args, zeroes)
+	}
+	return false
 }
 
 // options checks a monitor's options but for its thresholds.

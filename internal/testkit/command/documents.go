@@ -80,22 +80,24 @@ type commandLine struct {
 	whole bool // no argument is left out
 }
 
-// commandLines returns the command lines of a program in a Markdown text.
+// commandLines returns the command lines of a program in a Markdown text. In a block where
+// some lines begin with $, the others are what the commands print.
 func commandLines(text, program string) (all []commandLine) {
-	text = strings.ReplaceAll(text, "\\\n", " ")
-	fenced := false
-	for line := range strings.Lines(text) {
-		line = strings.TrimSpace(line)
-		switch {
-		case strings.HasPrefix(line, "```"):
-			fenced = !fenced
-		case fenced:
-			for _, args := range commands(strings.TrimPrefix(line, "$ "), program) {
-				all = append(all, commandLine{args, true})
+	blocks := strings.Split(strings.ReplaceAll("\n"+text, "\\\n", " "), "\n```")
+	for i, block := range blocks {
+		prompted := i%2 == 1 && strings.Contains(block, "\n$ ")
+		for line := range strings.Lines(block) {
+			if i%2 == 1 {
+				rest, isCommand := strings.CutPrefix(line, "$ ")
+				if isCommand || !prompted {
+					for _, args := range commands(rest, program) {
+						all = append(all, commandLine{args, true})
+					}
+				}
+				continue
 			}
-		default:
-			for i, code := range strings.Split(line, "`") {
-				if i%2 == 1 {
+			for j, code := range strings.Split(line, "`") {
+				if j%2 == 1 {
 					for _, args := range commands(code, program) {
 						all = append(all, commandLine{args, false})
 					}
@@ -147,7 +149,7 @@ func words(line string) (all []string) {
 		word.Reset()
 		begun = false
 	}
-	for _, r := range line {
+	for _, r := range strings.TrimSpace(line) {
 		switch {
 		case quote != 0 && r == quote:
 			quote = 0
