@@ -220,12 +220,11 @@ func (p *parser) factor() (expression, error) {
 		return nil, p.want("a metric, a function or a number")
 	}
 	name := p.run(isWord)
-	switch p.peek() {
-	case ':':
+	switch {
+	case strings.HasPrefix(p.text[p.at:], ":"):
 		p.at++
 		return p.metric(name)
-	case '(':
-		p.at++
+	case p.take("("):
 		return p.function(name)
 	}
 	return reference(name), nil
@@ -266,9 +265,10 @@ func (p *parser) argument() (expression, error) {
 
 func (p *parser) metric(aggregation string) (expression, error) {
 	m := &metric{aggregation: aggregation}
-	if m.name = p.run(func(c byte) bool { return isWord(c) || c == '.' }); m.name == "" {
+	if p.at == len(p.text) || !isLetter(p.text[p.at]) {
 		return nil, p.want("the name of a metric")
 	}
+	m.name = p.run(func(c byte) bool { return isWord(c) || c == '.' })
 	err := p.need("{")
 	if err == nil {
 		m.filters, err = p.filters()
