@@ -250,6 +250,24 @@ func TestPrometheusHostileLabels(t *testing.T) {
 	}
 }
 
+// TestCountsBeginAtZero: the first refused reload is an increase, because the count was
+// there before.
+func TestCountsBeginAtZero(t *testing.T) {
+	t.Parallel()
+	tel := prometheusOnly(t, nil)
+	p := scrape(t, tel)
+	for name, labels := range map[string][]string{
+		"evalworker_events_total":  {"outcome=evaluated", "outcome=unwanted", "outcome=sampled_out"},
+		"evalworker_reloads_total": {"outcome=applied", "outcome=refused"},
+	} {
+		for _, label := range labels {
+			if found := p.find(name, label); len(found) != 1 || found[0].GetCounter().GetValue() != 0 {
+				t.Errorf("%s{%s}: %v", name, label, found)
+			}
+		}
+	}
+}
+
 // TestNegotiation: a client that asks for OpenMetrics gets it, others a text.
 func TestNegotiation(t *testing.T) {
 	t.Parallel()
