@@ -15,7 +15,7 @@ import (
 // Config says where telemetry goes. The DD_* environment variables override it, as
 // in Datadog's libraries.
 type Config struct {
-	Enabled        bool          `yaml:"enabled" doc:"Send spans and metrics."`
+	Enabled        bool          `yaml:"enabled" doc:"Send spans and metrics to Datadog; health.metrics serves the metrics without it."`
 	AgentURL       string        `yaml:"agent_url" doc:"Trace agent, http://host:8126 or unix:///path; empty: found automatically."`
 	DogStatsDURL   string        `yaml:"dogstatsd_url" doc:"DogStatsD, host:8125 or unix:///path; empty: found automatically."`
 	Service        string        `yaml:"service" doc:"Service name; DD_SERVICE wins."`

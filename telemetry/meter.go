@@ -172,6 +172,15 @@ func (m *meter) count(id countID, n int64, dims *dimTags, values ...string) {
 	}
 }
 
+// begin shows a count at 0 on the page for Prometheus, so that its first increase is one.
+func (m *meter) begin(id countID, values ...string) {
+	if in := &m.counts[id]; in.family != nil {
+		buf, _, key := m.tags(in, nil, values)
+		defer m.buffers.Put(buf)
+		in.family.add(key, 0)
+	}
+}
+
 func (m *meter) gauge(id gaugeID, v float64, values ...string) {
 	if !m.finite(v) {
 		return

@@ -250,6 +250,24 @@ func TestPrometheusHostileLabels(t *testing.T) {
 	}
 }
 
+// TestCountsBeginAtZero: the first refused reload is an increase, because the count was
+// there before.
+func TestCountsBeginAtZero(t *testing.T) {
+	t.Parallel()
+	tel := prometheusOnly(t, nil)
+	p := scrape(t, tel)
+	for name, labels := range map[string][]string{
+		"evalworker_events_total":  {"outcome=evaluated", "outcome=unwanted", "outcome=sampled_out"},
+		"evalworker_reloads_total": {"outcome=applied", "outcome=refused"},
+	} {
+		for _, label := range labels {
+			if found := p.find(name, label); len(found) != 1 || found[0].GetCounter().GetValue() != 0 {
+				t.Errorf("%s{%s}: %v", name, label, found)
+			}
+		}
+	}
+}
+
 // TestNegotiation: a client that asks for OpenMetrics gets it, others a text.
 func TestNegotiation(t *testing.T) {
 	t.Parallel()
@@ -386,6 +404,10 @@ func TestLostPartitions(t *testing.T) {
 			t.Errorf("%s has the partitions %v, want %v", tt.name, got, tt.want)
 		}
 	}
+	tel.Lag(1, 8, 8)
+	if got := scrape(t, tel).sum("evalworker_lag", "partition=1"); got != 8 {
+		t.Errorf("a partition that has come back has a lag of %v", got)
+	}
 	tel.Partitions()
 	closed(t, tel)
 	p = scrape(t, tel)
@@ -434,6 +456,19 @@ func TestSeriesAreBounded(t *testing.T) {
 			}
 			seen[key] = true
 		}
+	}
+}
+
+// TestOther: a value that is called other, and those beyond the bound, are one series.
+func TestOther(t *testing.T) {
+	t.Parallel()
+	tel := prometheusOnly(t, func(c *telemetry.Config) { c.RequestMetrics, c.MaxTagValues = true, 2 })
+	for _, m := range []string{"a", "b", "c", "other", "Other"} {
+		tel.Report(report(func(r *eval.Report) { r.Event.Model = m }))
+	}
+	closed(t, tel)
+	if found := scrape(t, tel).find("llm_requests_total", "model=other"); len(found) != 1 || found[0].GetCounter().GetValue() != 3 {
+		t.Errorf("other: %v, want one series of 3", found)
 	}
 }
 
