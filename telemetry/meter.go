@@ -32,7 +32,10 @@ type meter struct {
 	drops      *drops
 	// envTag says that DD_ENV is the env of all metrics, and that the client adds it by
 	// itself: a metric must not carry two.
-	envTag  bool
+	envTag bool
+	// ownEnv is the tag of metrics of the worker itself, which no event gives one; empty
+	// when the client adds it, or none is known.
+	ownEnv  string
 	tagSets map[string]*tagSet // by tag key; immutable
 	names   *tagSet            // score metrics of DogStatsD, by evaluator
 
@@ -76,6 +79,9 @@ const maxDims = 4096
 
 func newMeter(t target, maxValues int, d *drops, log *slog.Logger) *meter {
 	m := &meter{env: t.env, envTag: t.envTag, drops: d, tagSets: map[string]*tagSet{}, dims: map[dims]*dimTags{}}
+	if t.env != "" && !t.envTag {
+		m.ownEnv = "env:" + sanitizeValue(t.env)
+	}
 	overflow := func(key string) {
 		log.Warn("metric tag has too many values: more become other", slog.String("tag", key), slog.Int("max", maxValues))
 	}
@@ -270,6 +276,8 @@ func (m *meter) tags(in *instrument, dims *dimTags, values []string) (*tagBuffer
 	tags, key := buf[:0], seriesKey{}
 	if dims != nil {
 		tags, key.dims = append(tags, dims.tags...), dims.combination
+	} else if m.ownEnv != "" {
+		tags = append(tags, m.ownEnv)
 	}
 	for i, set := range in.own[:min(len(in.own), len(values))] {
 		if tag := set.tag(values[i]); tag.n > 0 {

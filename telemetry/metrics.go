@@ -184,7 +184,7 @@ var counts = [numCounts]Metric{
 		"eval.run spans, by their relation to the original span (child, link, none; only with Datadog) and where its ids came from (headers, fields, none). reason says why there is none, or which id was not used: absent, zero (no span was active), trace_malformed, span_malformed, span_missing, differs (another trace than the one that counts); empty when all ids agree.",
 	},
 	countJudgeTokens: {"evalworker.judge.tokens", TypeCount, "token", []string{"eval", "model", "kind"}, "Tokens that judges used; kind is input or output."},
-	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed: timeout, rate_limited, quota, unavailable, breaker_open, auth, bad_request, refused, content_filter, truncated, unparsable, redaction, canceled, internal."},
+	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed: timeout, rate_limited, quota, unavailable, auth, bad_request, refused, content_filter, truncated, unparsable, redaction, canceled, internal. While a circuit breaker is open no call is made; the verdicts that it costs are in llm.eval.count with outcome error."},
 	countDropped: {
 		"evalworker.dropped", TypeCount, "",
 		[]string{"sink", "reason"},
@@ -254,7 +254,7 @@ Generated from the table in the package telemetry. Do not edit.
 
 **dims** stands for the tags ` + codeList(dimKeys) + `. A tag whose value is not known is
 left out. Every metric also carries ` + "`service` and `version`" + `. Where DD_ENV is set, it is the ` + "`env`" + ` of every metric;
-otherwise ` + "`env`" + ` is the event's environment.
+otherwise ` + "`env`" + ` is the event's environment, and ` + "`datadog.env`" + ` for events that have none and for metrics without dims.
 
 Tag values are lower case, at most 200 bytes, of letters and digits of any script and ` + "`_ . / - :`" + `. The first
 ` + "`max_tag_values`" + ` values of a key keep their names; later ones become ` + "`other`" + `, and the log says so once a key.

@@ -48,6 +48,9 @@ func inStatus(typ reflect.Type, path string) (reflect.Type, error) {
 	for part := range strings.SplitSeq(strings.TrimPrefix(path, "."), ".") {
 		name, brackets, isList := strings.Cut(part, "[")
 		if name != "" {
+			if typ.Kind() == reflect.Pointer { // absent while there is none
+				typ = typ.Elem()
+			}
 			if typ.Kind() != reflect.Struct {
 				return nil, fmt.Errorf("%s is no object, so it has no %s", typ, name)
 			}
