@@ -49,7 +49,7 @@ var layers = map[string][]string{
 	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "internal/regular", "internal/visible"},
 	"judges/model":    {"eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/outage", "internal/regular", "judges"},
 	"datasets":        {"eval", "event", "redact", "store"},
-	"telemetry":       {"eval", "event", "internal/config/fault"},
+	"telemetry":       {"eval", "event", "internal/config/fault", "internal/outage"},
 	"emitter":         {"event", "internal/backoff", "internal/config/fault", "internal/config/secret", "kafka/conn"},
 	"emitter/ddtrace": {},
 	"emitter/mskiam":  {},

@@ -27,6 +27,8 @@ type Config struct {
 	MaxTagValues   int           `yaml:"max_tag_values" doc:"Distinct values of one tag; more become other."`
 	Queue          int           `yaml:"queue" doc:"Reports that wait to be sent; more are dropped and counted."`
 	CloseTimeout   time.Duration `yaml:"close_timeout" doc:"Time to send the last reports at shutdown."`
+
+	LLMObservability LLMObservability `yaml:"llm_observability" doc:"Evaluations for Datadog LLM Observability."`
 }
 
 // DefaultConfig returns the defaults: enabled, with the addresses of the DD_*
@@ -41,6 +43,8 @@ func DefaultConfig() Config {
 		MaxTagValues: 200,
 		Queue:        4096,
 		CloseTimeout: 5 * time.Second,
+
+		LLMObservability: defaultLLMObservability(),
 	}
 }
 
@@ -78,6 +82,7 @@ func (c Config) Validate() fault.List {
 	if c.CloseTimeout <= 0 {
 		fs.Add("close_timeout", "is not positive", "write a duration such as 5s")
 	}
+	fs.Under("llm_observability", c.LLMObservability.validate())
 	return fs
 }
 

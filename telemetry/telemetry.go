@@ -25,9 +25,10 @@ type Deps struct {
 	// Seed of the random rounding of weights; 0: a random seed. With the same seed
 	// the same reports in the same order lead to the same counts.
 	Seed uint64
-	// Redact returns a name of a tool without secrets and personal data; nil: names
-	// are sent as they are. The names of an event are redacted before it gets here.
-	Redact func(name string) string
+	// Redact returns a name of a tool, or the explanation of a judge, without secrets and
+	// personal data; nil: names are sent as they are, and explanations cannot be sent. The
+	// names of an event are redacted before it gets here.
+	Redact func(text string) string
 }
 
 // Telemetry sends spans and metrics. A nil, zero or disabled Telemetry discards
@@ -41,6 +42,7 @@ type Telemetry struct {
 	running sync.WaitGroup    // the goroutine that owns spans and recorder
 	spans   *spans            // queue goroutine only
 	record  *recorder         // queue goroutine only
+	llmobs  *submitter        // nil: no evaluations for LLM Observability
 
 	meter      *meter
 	agent      *agentTransport
@@ -88,12 +90,17 @@ func New(cfg Config, deps Deps) (*Telemetry, error) {
 }
 
 func start(cfg Config, deps Deps) (*Telemetry, error) {
-	to := resolve(cfg, deps.Version, machine{os.Getenv, func(path string) bool { _, err := os.Stat(path); return err == nil }})
+	here := machine{os.Getenv, func(path string) bool { _, err := os.Stat(path); return err == nil }}
+	to := resolve(cfg, deps.Version, here)
 	t := &Telemetry{
 		log:     deps.Log,
 		timeout: cfg.CloseTimeout,
 		queue:   make(chan *eval.Report, cfg.Queue),
 		drops:   &drops{},
+	}
+	evaluations, err := evaluationSenderOf(cfg.LLMObservability, to, here, deps)
+	if err != nil {
+		return nil, err
 	}
 	client, err := statsd.New(to.statsd, statsdOptions(to, t.drops)...)
 	if err != nil {
@@ -116,6 +123,9 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 	//nolint:gosec // rounding needs no strong randomness
 	t.record = &recorder{
 		meter: t.meter, drops: t.drops, random: rand.New(rand.NewPCG(seed, seed)), requests: cfg.RequestMetrics, toolNames: newToolNames(deps.Redact),
+	}
+	if evaluations != nil {
+		t.llmobs = newSubmitter(cfg.LLMObservability, deps.Redact, evaluations, t.drops, deps.Log)
 	}
 	t.running.Go(t.run)
 	return t, nil
@@ -195,6 +205,7 @@ func (t *Telemetry) handle(r *eval.Report) {
 	}()
 	t.record.report(r)
 	t.spans.report(r)
+	t.llmobs.report(r)
 }
 
 // flush passes the counts that are kept here to the client. Dead letters are rare

@@ -1,0 +1,198 @@
+package telemetry
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/outage"
+)
+
+// LLMObservability says which verdicts become evaluations in Datadog LLM
+// Observability.
+type LLMObservability struct {
+	Enabled   bool          `yaml:"enabled" doc:"Also send verdicts to Datadog LLM Observability, as evaluations of its spans."`
+	MLApp     string        `yaml:"ml_app" doc:"The application's name in LLM Observability (ml_app); one that the request's headers name wins."`
+	OTel      bool          `yaml:"otel" doc:"The spans of events that say nothing else come from OpenTelemetry: join by trace_id and span_id."`
+	Tag       string        `yaml:"tag" doc:"Tag of spans that holds the request_id, for events without ids; empty: these are not sent."`
+	Reasoning bool          `yaml:"reasoning" doc:"Also send the judges' explanations, redacted. They may repeat what a user or a model said."`
+	MaxAge    time.Duration `yaml:"max_age" doc:"Age of a request up to which its evaluations are sent; 0: any."`
+	Agentless bool          `yaml:"agentless" doc:"Send to the site of DD_SITE with the key of DD_API_KEY, not through the agent."`
+	Queue     int           `yaml:"queue" doc:"Evaluations that wait to be sent; more are dropped and counted."`
+}
+
+// maxMLApp is the length that Datadog allows for the name of an application.
+const maxMLApp = 193
+
+func defaultLLMObservability() LLMObservability {
+	return LLMObservability{MaxAge: 24 * time.Hour, Queue: 10_000}
+}
+
+func (c LLMObservability) validate() fault.List {
+	var fs fault.List
+	switch {
+	case c.Enabled && strings.TrimSpace(c.MLApp) == "":
+		fs.Add("ml_app", "missing", "write the ml_app of the application's spans, such as support-agent")
+	case len(c.MLApp) > maxMLApp:
+		fs.Add("ml_app", "is too long", "write at most 193 bytes")
+	}
+	if c.Tag != sanitizeValue(c.Tag) || strings.Contains(c.Tag, ":") {
+		fs.Add("tag", "is no key of a tag: "+quote(c.Tag), "write a key such as request_id, in lower case")
+	}
+	if c.MaxAge < 0 {
+		fs.Add("max_age", "is negative", "write a duration such as 24h; 0 sends evaluations of any age")
+	}
+	if c.Queue < 1 || c.Queue > 1_000_000 {
+		fs.Add("queue", "is out of range", "write a number of evaluations from 1 to 1000000")
+	}
+	return fs
+}
+
+// Reasons for which evaluations do not reach LLM Observability; see
+// docs/llm-observability.md.
+const (
+	lostQueueFull   = "queue_full"
+	lostClosed      = "closed"
+	lostAbandoned   = "abandoned"
+	lostNoSpan      = "no_span"
+	lostTooOld      = "too_old"
+	lostInvalid     = "invalid"
+	lostRefused     = "refused"
+	lostRateLimited = "rate_limited"
+	lostUnavailable = "unavailable"
+	lostUnreachable = "unreachable"
+)
+
+const (
+	// submitSize is the most evaluations in a request; submitEvery is how long they
+	// wait for others.
+	submitSize  = 1000
+	submitEvery = 2 * time.Second
+	// submitTimeout bounds a submission. Datadog's client tries three times for five
+	// seconds, but waits as long as an answer 429 asks for.
+	submitTimeout = 20 * time.Second
+)
+
+// evaluationSender is where evaluations are sent. It returns how many were lost, by
+// reason. Datadog's client is experimental, so only its adapter knows it.
+type evaluationSender interface {
+	send(ctx context.Context, rows []evaluation) (lost map[string]int)
+	close()
+}
+
+// submitter sends evaluations in the background. Its owner closes it.
+type submitter struct {
+	cfg    LLMObservability
+	redact func(string) string
+	to     evaluationSender
+	drops  *drops
+	log    *slog.Logger
+	failed outage.Limiter
+
+	rows    chan evaluation
+	running sync.WaitGroup
+	ctx     context.Context //nolint:containedctx // of all submissions; ends when there is no time left to close
+	cancel  context.CancelFunc
+
+	intake sync.RWMutex // held for reading while evaluations are queued
+	closed bool         // guarded by intake
+}
+
+func newSubmitter(cfg LLMObservability, redact func(string) string, to evaluationSender, d *drops, log *slog.Logger) *submitter {
+	s := &submitter{cfg: cfg, redact: redact, to: to, drops: d, log: log, rows: make(chan evaluation, cfg.Queue)}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.running.Go(s.run)
+	return s
+}
+
+// report queues the evaluations of a report. It does not block: when the queue is full
+// they are dropped and counted. A nil submitter discards them.
+func (s *submitter) report(r *eval.Report) {
+	if s == nil {
+		return
+	}
+	rows := s.evaluations(r)
+	s.intake.RLock()
+	defer s.intake.RUnlock()
+	if s.closed {
+		s.drops.add(SinkLLMObs, lostClosed, int64(len(rows)))
+		return
+	}
+	for i, row := range rows {
+		select {
+		case s.rows <- row:
+		default:
+			s.drops.add(SinkLLMObs, lostQueueFull, int64(len(rows)-i))
+			return
+		}
+	}
+}
+
+// close sends what is queued until ctx ends, and abandons and counts the rest. The
+// channel is closed when that is done. A nil submitter has nothing to send.
+func (s *submitter) close(ctx context.Context) <-chan struct{} {
+	return inBackground(func() {
+		if s == nil {
+			return
+		}
+		s.intake.Lock()
+		if !s.closed {
+			s.closed = true
+			close(s.rows)
+		}
+		s.intake.Unlock()
+		stop := context.AfterFunc(ctx, s.cancel)
+		defer stop()
+		s.running.Wait()
+		s.cancel()
+		s.to.close()
+	})
+}
+
+func (s *submitter) run() {
+	tick := time.NewTicker(submitEvery)
+	defer tick.Stop()
+	batch := make([]evaluation, 0, submitSize)
+	for {
+		select {
+		case row, open := <-s.rows:
+			if !open {
+				s.submit(batch)
+				return
+			}
+			if batch = append(batch, row); len(batch) == submitSize {
+				s.submit(batch)
+				batch = batch[:0]
+			}
+		case <-tick.C:
+			s.submit(batch)
+			batch = batch[:0]
+		}
+	}
+}
+
+// submit sends one request, and counts and logs what is lost.
+func (s *submitter) submit(batch []evaluation) {
+	if len(batch) == 0 {
+		return
+	}
+	if s.ctx.Err() != nil {
+		s.drops.add(SinkLLMObs, lostAbandoned, int64(len(batch)))
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, submitTimeout)
+	defer cancel()
+	for reason, n := range s.to.send(ctx, batch) {
+		if s.ctx.Err() != nil && reason == lostUnreachable {
+			reason = lostAbandoned
+		}
+		s.drops.add(SinkLLMObs, reason, int64(n))
+		if count, ok := s.failed.Allow(); ok {
+			s.log.Warn("evaluations are not accepted by LLM Observability", slog.String("reason", reason), slog.Int("evaluations", n), slog.Int("count", count))
+		}
+	}
+}
