@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"maps"
 	"math"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -102,21 +104,30 @@ func TestEvaluationLabel(t *testing.T) {
 
 // sent is a sender that keeps what it gets.
 type sent struct {
-	rows   []evaluation
-	calls  []int
-	lost   map[string]int
 	hang   bool
 	closed bool
+
+	mu    sync.Mutex
+	rows  []evaluation // guarded by mu
+	calls []int        // guarded by mu; the sizes of requests
+}
+
+func (s *sent) requests() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
 }
 
 func (s *sent) send(ctx context.Context, rows []evaluation) map[string]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.calls = append(s.calls, len(rows))
 	if s.hang {
 		<-ctx.Done()
 		return map[string]int{lostUnreachable: len(rows)}
 	}
 	s.rows = append(s.rows, rows...)
-	return s.lost
+	return nil
 }
 
 func (s *sent) close() { s.closed = true }
@@ -237,8 +248,8 @@ func TestSubmitterBatches(t *testing.T) {
 		fail := eval.Verdict{Eval: "a", Type: eval.TypeRule, Outcome: eval.OutcomeFail}
 		s.report(judged(fail))
 		synctest.Wait()
-		if len(to.calls) != 0 {
-			t.Errorf("sent at once: %v", to.calls)
+		if got := to.requests(); len(got) != 0 {
+			t.Errorf("sent at once: %v", got)
 		}
 		time.Sleep(submitEvery)
 		synctest.Wait()
@@ -247,7 +258,7 @@ func TestSubmitterBatches(t *testing.T) {
 		}
 		synctest.Wait()
 		<-s.close(t.Context())
-		if diff := cmp.Diff([]int{1, submitSize, 1}, to.calls); diff != "" || len(lostBy(d)) != 0 {
+		if diff := cmp.Diff([]int{1, submitSize, 1}, to.requests()); diff != "" || len(lostBy(d)) != 0 {
 			t.Errorf("requests (-want +got):\n%s\nlost %v", diff, lostBy(d))
 		}
 	})
