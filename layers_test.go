@@ -65,7 +65,7 @@ var layers = map[string][]string{
 		"kafka/consumer", "policy", "redact", "store", "telemetry", "validators",
 	},
 	"internal/app": {
-		"datasets", "emitter/mskiam", "eval", "internal/backoff", "internal/config", "internal/outage", "internal/serve",
+		"datasets", "emitter/mskiam", "eval", "event", "internal/backoff", "internal/config", "internal/outage", "internal/serve",
 		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "sampler", "store", "telemetry",
 	},
 	"internal/replay":  {"eval", "event", "internal/config/fault", "internal/jsonscan", "pipeline"},

@@ -44,6 +44,8 @@ type Telemetry struct {
 	record  *recorder         // queue goroutine only
 	llmobs  *submitter        // nil: no evaluations for LLM Observability
 
+	dataStreams bool // Data Streams are on
+
 	meter      *meter
 	agent      *agentTransport
 	stopTracer func(reports <-chan struct{}) <-chan struct{} // see startTracer
@@ -97,6 +99,8 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 		timeout: cfg.CloseTimeout,
 		queue:   make(chan *eval.Report, cfg.Queue),
 		drops:   &drops{},
+
+		dataStreams: to.dataStreams,
 	}
 	evaluations, err := evaluationSenderOf(cfg.LLMObservability, to, here, deps)
 	if err != nil {

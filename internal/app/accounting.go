@@ -5,7 +5,9 @@ import (
 	"sync/atomic"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/judges/model"
+	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/telemetry"
 )
@@ -114,6 +116,17 @@ func (o observer) OffsetReset(partition int, from, to int64) {
 	o.telemetry.Dropped(sinkConsumer, reasonOffsetOutOfRange, 1)
 	o.log.Warn("committed offset is beyond the partition's end: the topic was recreated or truncated",
 		slog.Int("partition", partition), slog.Int64("from", from), slog.Int64("to", to))
+}
+
+// reportTo reports each delivered message and each commit of a consumer to a data stream. A
+// consumer asks once for each delivery whether the message needs any work.
+func reportTo(stream *telemetry.DataStream, d *consumer.Deps) {
+	skip := d.Skip
+	d.Skip = func(m *event.Message) bool {
+		stream.Consumed(m)
+		return skip(m)
+	}
+	d.Committed = stream.Committed
 }
 
 // judgeCall records one call of a model.
