@@ -73,6 +73,9 @@ var layers = map[string][]string{
 	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/jsonscan", "internal/outage", "internal/serve", "sidecar/spool"},
 	"sidecar/spool":    {"internal/config/fault", "internal/regular"},
 
+	// Monitors and dashboards.
+	"internal/datadog": {"internal/backoff", "internal/config/fault", "internal/config/secret"},
+
 	// What the demo and the tests add.
 	"internal/demo/broker":      {"internal/config/fault"},
 	"internal/demo/modelserver": {},
@@ -116,7 +119,7 @@ var rooms = map[string][]string{
 	"github.com/segmentio/kafka-go":         {"kafka/conn", "kafka/fetch", "kafka/consumer", "kafka/deadletter", "emitter", "emitter/mskiam", "bench"},
 	"github.com/klauspost/compress":         {"kafka/fetch"},
 	"github.com/aws/":                       {"emitter/mskiam"},
-	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
+	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/datadog", "internal/testkit/datadog"},
 	"github.com/sashabaranov/go-openai":     {"judges/model"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
 	"modernc.org/sqlite":                    {"store"},
