@@ -104,7 +104,7 @@ var layers = map[string][]string{
 	},
 	"cmd/evalworker": {
 		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/config/fault",
-		"internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
+		"internal/datadog", "internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
 	},
 	"internal/gen":     {"event", "internal/config", "telemetry"},
 	"examples/publish": {"emitter", "event"},
