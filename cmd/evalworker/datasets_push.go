@@ -49,8 +49,7 @@ The keys are read from DD_API_KEY and DD_APP_KEY, and the site from DD_SITE
 (datadoghq.com when it is not set). No key is taken from a flag, or printed. Datadog
 calls the operations that this needs unstable, so they have to be enabled by name.`,
 		Example: `  evalworker datasets push datadog --project support --dataset failures --status confirmed
-  evalworker datasets push datadog --project support --dataset failures --yes \
-    ` + flagEnableUnstable + ` ` + strings.Join(datadog.DatasetOperations(), ","),
+  evalworker datasets push datadog --project support --dataset failures --yes ` + flagEnableUnstable + ` ` + strings.Join(datadog.DatasetOperations(), ","),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			filter, err := f.filter(time.Now())
