@@ -23,13 +23,21 @@
 // with its own trace is marked as kept, and a span sampling rule keeps the failing
 // eval.score spans of a dropped trace.
 //
+// # LLM Observability and Data Streams
+//
+// With [LLMObservability] verdicts are evaluations of the request's span in LLM
+// Observability, too; they wait in a queue of their own. [Telemetry.DataStream] reports
+// what is consumed and committed to Data Streams Monitoring. Both are off unless the
+// configuration says so.
+//
 // # Guarantees
 //
 //   - No call blocks or fails, except Close. Reports wait in a bounded queue; when it
 //     is full a report is dropped and counted, as are metrics and traces that an
 //     agent does not accept. [Telemetry.Stats] returns the counts.
 //   - evalworker.events counts every event, even if its report was dropped.
-//   - Content never leaves: no prompt, output, explanation or evidence is read.
+//   - Content never leaves: no prompt, output or evidence is read, and explanations of
+//     judges only if the configuration allows it, redacted.
 //     Tag values are sanitised and few; NaN and infinity are dropped.
 //   - Only metrics of the table can be sent: each is a typed constant.
 //   - [Telemetry.Close] returns in time even if the agent hangs, and reports what
@@ -40,7 +48,8 @@
 // DD_* variables override the file, as in Datadog's libraries: DD_SERVICE, DD_ENV,
 // DD_VERSION, DD_TRACE_AGENT_URL, DD_AGENT_HOST with DD_TRACE_AGENT_PORT and
 // DD_DOGSTATSD_PORT, DD_DOGSTATSD_URL, DD_TRACE_AGENT_TIMEOUT, DD_TRACE_STARTUP_LOGS,
-// DD_SPAN_SAMPLING_RULES and DD_INSTRUMENTATION_TELEMETRY_ENABLED. DogStatsD's client
+// DD_SPAN_SAMPLING_RULES, DD_DATA_STREAMS_ENABLED and
+// DD_INSTRUMENTATION_TELEMETRY_ENABLED. DogStatsD's client
 // puts DD_ENV on every metric, so if it is set it is the env of all metrics; leave it
 // unset for a worker that reads the events of several environments.
 //
