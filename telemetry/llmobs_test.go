@@ -251,7 +251,7 @@ func TestSubmitterBatches(t *testing.T) {
 		if got := to.requests(); len(got) != 0 {
 			t.Errorf("sent at once: %v", got)
 		}
-		time.Sleep(submitEvery)
+		<-time.After(submitEvery)
 		synctest.Wait()
 		for range submitSize + 1 {
 			s.report(judged(fail))
@@ -304,7 +304,7 @@ func TestSubmissionEnds(t *testing.T) {
 		to := &sent{hang: true}
 		s, d := newTestSubmitter(enabled(), to)
 		s.report(judged(eval.Verdict{Eval: "a", Type: eval.TypeRule, Outcome: eval.OutcomeFail}))
-		time.Sleep(submitEvery + submitTimeout)
+		<-time.After(submitEvery + submitTimeout)
 		synctest.Wait()
 		if got := lostBy(d); !maps.Equal(got, map[string]int64{lostUnreachable: 1}) {
 			t.Errorf("lost %v", got)
