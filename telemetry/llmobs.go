@@ -2,7 +2,9 @@ package telemetry
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -186,6 +188,12 @@ func (s *submitter) submit(batch []evaluation) {
 	}
 	ctx, cancel := context.WithTimeout(s.ctx, submitTimeout)
 	defer cancel()
+	defer func() { // Datadog's client is experimental
+		if p := recover(); p != nil {
+			s.drops.add(SinkLLMObs, string(eval.ReasonPanic), int64(len(batch)))
+			s.log.Error("evaluations dropped", slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+		}
+	}()
 	for reason, n := range s.to.send(ctx, batch) {
 		if s.ctx.Err() != nil && reason == lostUnreachable {
 			reason = lostAbandoned

@@ -297,6 +297,22 @@ func TestSubmitterNeverBlocks(t *testing.T) {
 	})
 }
 
+// TestSubmissionPanics: a panic of Datadog's client costs its request and nothing else.
+func TestSubmissionPanics(t *testing.T) {
+	t.Parallel()
+	s, d := newTestSubmitter(enabled(), panics{})
+	s.report(judged(eval.Verdict{Eval: "a", Type: eval.TypeRule, Outcome: eval.OutcomeFail}))
+	<-s.close(t.Context())
+	if got := lostBy(d); !maps.Equal(got, map[string]int64{string(eval.ReasonPanic): 1}) {
+		t.Errorf("lost %v", got)
+	}
+}
+
+type panics struct{}
+
+func (panics) send(context.Context, []evaluation) map[string]int { panic("of the client") }
+func (panics) close()                                            {}
+
 // TestSubmissionEnds: a submission that hangs gives up after a while, and the next goes on.
 func TestSubmissionEnds(t *testing.T) {
 	t.Parallel()
