@@ -11,7 +11,7 @@ import (
 // when ctx ends, even if the agent hangs; the error says what was abandoned.
 // Calls after the first return nil.
 //
-// Reports are sent first, then traces and evaluations, then metrics, which count the losses of the
+// Reports are sent first, then traces, evaluations and metrics, which count the losses of the
 // others. Each has a share of the time, so that a hanging agent cannot use it up;
 // after their share, requests to the trace agent are cancelled.
 func (t *Telemetry) Close(ctx context.Context) error {
@@ -27,10 +27,7 @@ func (t *Telemetry) Close(ctx context.Context) error {
 		t.abandoned.Store(true)
 		errs = append(errs, fmt.Errorf("telemetry: %d queued reports abandoned", len(t.queue)))
 	}
-	before, evaluations := t.Stats().Dropped(SinkTraces), t.Stats().Dropped(SinkLLMObs)
-	sending, stopSending := context.WithTimeout(ctx, partOf(ctx, 0.6)) // while the tracer stops
-	defer stopSending()
-	submitted := t.llmobs.close(sending)
+	before := t.Stats().Dropped(SinkTraces)
 	stopped := t.stopTracer(ended)
 	if !closesWithin(ctx, partOf(ctx, 0.6), stopped) {
 		t.agent.cancelAll()
@@ -41,12 +38,7 @@ func (t *Telemetry) Close(ctx context.Context) error {
 	if lost := t.Stats().Dropped(SinkTraces) - before; lost > 0 {
 		errs = append(errs, fmt.Errorf("telemetry: %d traces abandoned: the trace agent does not accept them", lost))
 	}
-	if !closesWithin(ctx, partOf(ctx, 0.5), submitted) {
-		errs = append(errs, errors.New("telemetry: evaluations abandoned: their sending does not end"))
-	}
-	if lost := t.Stats().Dropped(SinkLLMObs) - evaluations; lost > 0 {
-		errs = append(errs, fmt.Errorf("telemetry: %d evaluations abandoned: LLM Observability does not accept them", lost))
-	}
+	errs = append(errs, t.closeEvaluations(ctx))
 	for _, d := range t.drops.unsent() {
 		t.meter.count(countDropped, d.Count, nil, d.Sink, d.Reason)
 	}

@@ -23,7 +23,7 @@ type DataStream struct {
 
 // DataStream returns the stream of a topic and a group; nil when Data Streams are off.
 func (t *Telemetry) DataStream(topic, group string) *DataStream {
-	if t.discarding() || !t.dataStreams {
+	if t.discarding() || !t.streams {
 		return nil
 	}
 	return &DataStream{group: group, topic: topic, edge: []string{"direction:in", "topic:" + topic, "type:kafka", "group:" + group}}

@@ -2,6 +2,7 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -111,6 +112,31 @@ func newSubmitter(cfg LLMObservability, redact func(string) string, to evaluatio
 	return s
 }
 
+// startEvaluations starts to send evaluations, unless to is nil.
+func (t *Telemetry) startEvaluations(cfg Config, to evaluationSender, deps Deps) {
+	if to != nil {
+		t.llmobs = newSubmitter(cfg.LLMObservability, deps.Redact, to, t.drops, deps.Log)
+	}
+}
+
+// closeEvaluations sends what is queued within half of the time that ctx has left. The
+// error says what was abandoned.
+func (t *Telemetry) closeEvaluations(ctx context.Context) error {
+	if t.llmobs == nil {
+		return nil
+	}
+	before := t.Stats().Dropped(SinkLLMObs)
+	sending, stop := context.WithTimeout(ctx, partOf(ctx, 0.5))
+	defer stop()
+	if !closesWithin(ctx, partOf(ctx, 0.8), t.llmobs.close(sending)) {
+		return errors.New("telemetry: evaluations abandoned: their sending does not end")
+	}
+	if lost := t.Stats().Dropped(SinkLLMObs) - before; lost > 0 {
+		return fmt.Errorf("telemetry: %d evaluations abandoned: LLM Observability does not accept them", lost)
+	}
+	return nil
+}
+
 // report queues the evaluations of a report. It does not block: when the queue is full
 // they are dropped and counted. A nil submitter discards them.
 func (s *submitter) report(r *eval.Report) {
@@ -135,12 +161,9 @@ func (s *submitter) report(r *eval.Report) {
 }
 
 // close sends what is queued until ctx ends, and abandons and counts the rest. The
-// channel is closed when that is done. A nil submitter has nothing to send.
+// channel is closed when that is done.
 func (s *submitter) close(ctx context.Context) <-chan struct{} {
 	return inBackground(func() {
-		if s == nil {
-			return
-		}
 		s.intake.Lock()
 		if !s.closed {
 			s.closed = true

@@ -49,14 +49,14 @@ func newExporter(cfg LLMObservability, to target, s machine) (*exporter, error) 
 }
 
 // evaluationSenderOf returns where evaluations are sent; nil when they are not.
-func evaluationSenderOf(cfg LLMObservability, to target, s machine, deps Deps) (evaluationSender, error) {
+func evaluationSenderOf(cfg Config, to target, s machine, deps Deps) (evaluationSender, error) {
 	switch {
-	case !cfg.Enabled:
+	case !cfg.Enabled || !cfg.LLMObservability.Enabled:
 		return nil, nil //nolint:nilnil // nothing is sent
-	case cfg.Reasoning && deps.Redact == nil:
+	case cfg.LLMObservability.Reasoning && deps.Redact == nil:
 		return nil, errors.New("telemetry: explanations cannot be sent without a function that redacts them")
 	}
-	e, err := newExporter(cfg, to, s)
+	e, err := newExporter(cfg.LLMObservability, to, s)
 	if err != nil {
 		return nil, err
 	}

@@ -25,10 +25,10 @@ type Deps struct {
 	// Seed of the random rounding of weights; 0: a random seed. With the same seed
 	// the same reports in the same order lead to the same counts.
 	Seed uint64
-	// Redact returns a name of a tool, or the explanation of a judge, without secrets and
-	// personal data; nil: names are sent as they are, and explanations cannot be sent. The
+	// Redact returns a name of a tool, or a judge's explanation, without secrets and
+	// personal data; nil: names are sent as they are, and explanations cannot be. The
 	// names of an event are redacted before it gets here.
-	Redact func(text string) string
+	Redact func(name string) string
 }
 
 // Telemetry sends spans and metrics. A nil, zero or disabled Telemetry discards
@@ -37,14 +37,13 @@ type Deps struct {
 type Telemetry struct {
 	log     *slog.Logger
 	timeout time.Duration // bounds Close
+	llmobs  *submitter    // nil: no evaluations are sent
+	streams bool          // Data Streams are on
 
 	queue   chan *eval.Report // nil: discard; closed by Close
 	running sync.WaitGroup    // the goroutine that owns spans and recorder
 	spans   *spans            // queue goroutine only
 	record  *recorder         // queue goroutine only
-	llmobs  *submitter        // nil: no evaluations for LLM Observability
-
-	dataStreams bool // Data Streams are on
 
 	meter      *meter
 	agent      *agentTransport
@@ -94,17 +93,15 @@ func New(cfg Config, deps Deps) (*Telemetry, error) {
 func start(cfg Config, deps Deps) (*Telemetry, error) {
 	here := machine{os.Getenv, func(path string) bool { _, err := os.Stat(path); return err == nil }}
 	to := resolve(cfg, deps.Version, here)
+	evaluations, err := evaluationSenderOf(cfg, to, here, deps)
+	if err != nil {
+		return nil, err
+	}
 	t := &Telemetry{
 		log:     deps.Log,
 		timeout: cfg.CloseTimeout,
 		queue:   make(chan *eval.Report, cfg.Queue),
 		drops:   &drops{},
-
-		dataStreams: to.dataStreams,
-	}
-	evaluations, err := evaluationSenderOf(cfg.LLMObservability, to, here, deps)
-	if err != nil {
-		return nil, err
 	}
 	client, err := statsd.New(to.statsd, statsdOptions(to, t.drops)...)
 	if err != nil {
@@ -128,9 +125,8 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 	t.record = &recorder{
 		meter: t.meter, drops: t.drops, random: rand.New(rand.NewPCG(seed, seed)), requests: cfg.RequestMetrics, toolNames: newToolNames(deps.Redact),
 	}
-	if evaluations != nil {
-		t.llmobs = newSubmitter(cfg.LLMObservability, deps.Redact, evaluations, t.drops, deps.Log)
-	}
+	t.startEvaluations(cfg, evaluations, deps)
+	t.streams = cfg.Enabled && to.dataStreams
 	t.running.Go(t.run)
 	return t, nil
 }
@@ -207,9 +203,9 @@ func (t *Telemetry) handle(r *eval.Report) {
 			t.log.Error("report dropped", slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
 		}
 	}()
+	defer t.llmobs.report(r) // last, and also when the others panic
 	t.record.report(r)
 	t.spans.report(r)
-	t.llmobs.report(r)
 }
 
 // flush passes the counts that are kept here to the client. Dead letters are rare
