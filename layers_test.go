@@ -49,7 +49,7 @@ var layers = map[string][]string{
 	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "internal/regular", "internal/visible"},
 	"judges/model":    {"eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/outage", "internal/regular", "judges"},
 	"datasets":        {"eval", "event", "redact", "store"},
-	"telemetry":       {"eval", "event", "internal/config/fault"},
+	"telemetry":       {"eval", "event", "internal/config/fault", "internal/outage"},
 	"emitter":         {"event", "internal/backoff", "internal/config/fault", "internal/config/secret", "kafka/conn"},
 	"emitter/ddtrace": {},
 	"emitter/mskiam":  {},
@@ -66,7 +66,7 @@ var layers = map[string][]string{
 		"kafka/consumer", "policy", "redact", "store", "telemetry", "validators",
 	},
 	"internal/app": {
-		"datasets", "emitter/mskiam", "eval", "internal/backoff", "internal/config", "internal/outage", "internal/serve",
+		"datasets", "emitter/mskiam", "eval", "event", "internal/backoff", "internal/config", "internal/outage", "internal/serve",
 		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "sampler", "store", "telemetry",
 	},
 	"internal/replay":  {"eval", "event", "internal/config/fault", "internal/jsonscan", "pipeline"},

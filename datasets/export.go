@@ -43,28 +43,43 @@ type Row struct {
 // Export writes the exemplars of the cases that a filter chooses, in the order
 // of List, and returns their number.
 func (c *Cases) Export(ctx context.Context, w io.Writer, format Format, f Filter) (int, error) {
-	cases, err := c.List(ctx, f)
-	if err != nil {
-		return 0, err
-	}
 	rows := format.newWriter(w)
 	n := 0
-	for page := range slices.Chunk(cases, pageSize) {
-		exemplars, err := c.exemplars(ctx, page)
-		if err != nil {
-			return n, err
+	err := c.Rows(ctx, f, func(r Row) error {
+		if err := rows.write(r); err != nil {
+			return fmt.Errorf("export: %w", err)
 		}
-		for _, of := range page {
-			for _, x := range exemplars[of.ID] {
-				if err := rows.write(Row{of.ID, of.Evaluator, of.Type, of.Reason, of.Status, of.Count, of.Cause, x}); err != nil {
-					return n, fmt.Errorf("export: %w", err)
-				}
-				n++
-			}
-		}
+		n++
+		return nil
+	})
+	if err != nil {
+		return n, err
 	}
 	if err := rows.end(); err != nil {
 		return n, fmt.Errorf("export: %w", err)
 	}
 	return n, nil
+}
+
+// Rows calls fn with the exemplars of the cases that a filter chooses, in the order of
+// List, and of a case the first one first. It ends with the first error of fn.
+func (c *Cases) Rows(ctx context.Context, f Filter, fn func(Row) error) error {
+	cases, err := c.List(ctx, f)
+	if err != nil {
+		return err
+	}
+	for page := range slices.Chunk(cases, pageSize) {
+		exemplars, err := c.exemplars(ctx, page)
+		if err != nil {
+			return err
+		}
+		for _, of := range page {
+			for _, x := range exemplars[of.ID] {
+				if err := fn(Row{of.ID, of.Evaluator, of.Type, of.Reason, of.Status, of.Count, of.Cause, x}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }

@@ -79,11 +79,18 @@ type Event struct {
 	faulty  *faultyID // of the ids that Decode and Join left out
 }
 
-// LLMObs holds the ids under which Datadog LLM Observability knows the request.
+// LLMObs says under which ids Datadog LLM Observability knows the request.
 type LLMObs struct {
-	TraceID ID `json:"trace_id,omitempty" doc:"LLM Observability trace id"`
-	SpanID  ID `json:"span_id,omitempty" doc:"LLM Observability span id"`
+	TraceID ID     `json:"trace_id,omitempty" doc:"LLM Observability trace id; not the trace id of the request's span in APM"`
+	SpanID  ID     `json:"span_id,omitempty" doc:"LLM Observability span id"`
+	Source  string `json:"source,omitempty" doc:"what made the span: sdk, Datadog's LLM Observability library (the default), or otel, OpenTelemetry: then trace_id and span_id of the event are its ids, unless they stand here"`
 }
+
+// The values of [LLMObs.Source].
+const (
+	LLMObsSDK  = "sdk"
+	LLMObsOTel = "otel"
+)
 
 // Retrieval is what a retrieval-augmented request looked up.
 type Retrieval struct {

@@ -238,6 +238,25 @@ func content[T any](at func(*T) *Content) form[T] {
 	}}
 }
 
+const wantLLMObsSource = "sdk or otel"
+
+// readLLMObsSource reads what made a span, in any case and with white space around it.
+func readLLMObsSource(d *decoder, l *LLMObs, t jsonscan.Token) result {
+	s, r := d.text(t)
+	if r != found {
+		return r
+	}
+	switch s = strings.ToLower(strings.TrimSpace(s)); s {
+	case LLMObsSDK, LLMObsOTel:
+		l.Source = s
+	case "opentelemetry":
+		l.Source = LLMObsOTel
+	default:
+		return wrong
+	}
+	return found
+}
+
 // readStatus reads a status as [NormalStatus] does. A number that is not a status of HTTP
 // has no meaning.
 func readStatus(d *decoder, e *Event, t jsonscan.Token) result {

@@ -403,7 +403,7 @@ func follows[T any](t *testing.T, o *object[T], extra ...string) {
 		}
 		left[name] = false
 		set := false
-		for _, value := range []string{`"7"`, `7`, `true`, `{"a":1}`, `[{}]`} {
+		for _, value := range []string{`"7"`, `7`, `true`, `{"a":1}`, `[{}]`, `"otel"`} {
 			var into T
 			data := []byte(`{"` + name + `":` + value + `}`)
 			d := newDecoder(&theTables, data)

@@ -21,6 +21,7 @@ func Schema() []byte {
 	root["required"] = []string{"event", "request_id"}
 	props := root["properties"].(map[string]any)
 	props["event"].(map[string]any)["enum"] = []Kind{KindRequestCompleted, KindUserFeedback}
+	propertyAt(props, "llmobs.source")["enum"] = []string{LLMObsSDK, LLMObsOTel}
 	aliases := Aliases()
 	for _, alias := range slices.Sorted(maps.Keys(aliases)) {
 		p := maps.Clone(propertyAt(props, aliases[alias]))

@@ -80,6 +80,7 @@ func newTables() (all tables) {
 	all.llmobs = newObject("llmobs.",
 		row("trace_id", id(func(l *LLMObs) *ID { return &l.TraceID })),
 		row("span_id", id(func(l *LLMObs) *ID { return &l.SpanID })),
+		row("source", form[LLMObs]{wantLLMObsSource, readLLMObsSource}),
 	)
 	all.retrieval = newObject("retrieval.",
 		row("index", text(func(r *Retrieval) *string { return &r.Index })),

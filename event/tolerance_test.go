@@ -64,6 +64,8 @@ func TestSloppyValues(t *testing.T) {
 		{`"trace_id":123456789012345678,"span_id":"7"`, `"trace_id":"123456789012345678","span_id":"7"`, ""},
 		{`"trace_id":17.0,"span_id":1.7e19`, `"trace_id":"17"`, "span_id"},
 		{`"llmobs":{"trace_id":true}`, `"llmobs":{}`, "llmobs.trace_id"},
+		{`"llmobs":{"source":" OTel "}`, `"llmobs":{"source":"otel"}`, ""},
+		{`"llmobs":{"trace_id":"7","source":"zipkin"}`, `"llmobs":{"trace_id":"7"}`, "llmobs.source"},
 		{`"llmobs":7,"trace_context":["a"]`, ``, "trace_context llmobs"},
 
 		// Status, ratings, times.

@@ -231,3 +231,45 @@ func BenchmarkSkipped(b *testing.B) {
 		t.Skipped(eval.DispositionSampledOut, 1)
 	}
 }
+
+// BenchmarkDataStream measures one message with a pathway and ten other headers, with
+// Data Streams on.
+func BenchmarkDataStream(b *testing.B) {
+	cfg := DefaultConfig()
+	cfg.AgentURL, cfg.DogStatsDURL, cfg.DataStreams = sink(b), datadog.StatsD(b).Address, true
+	t, err := New(cfg, Deps{Log: slog.New(slog.DiscardHandler), Seed: 1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = t.Close(context.Background()) })
+	m := event.Message{Value: make([]byte, 2000)}
+	for i := range 10 {
+		m.Headers = append(m.Headers, event.Header{Key: fmt.Sprint("header-", i), Value: []byte("value")})
+	}
+	m.Headers = append(m.Headers, event.Header{Key: "dd-pathway-ctx-base64", Value: []byte("1R2N8jA1YzTe6bX5vWXe6bX5vWU=")})
+	stream := t.DataStream("llm.requests.completed", "evalworker")
+	b.ReportAllocs()
+	for b.Loop() {
+		stream.Consumed(&m)
+	}
+}
+
+// BenchmarkEvaluations measures the evaluations of an event with three verdicts, from
+// the report to the queue.
+func BenchmarkEvaluations(b *testing.B) {
+	cfg := enabled()
+	s, _ := newTestSubmitter(cfg, &nowhere{})
+	b.Cleanup(func() { <-s.close(context.Background()) })
+	reports := benchReports()
+	b.ReportAllocs()
+	i := 0
+	for b.Loop() {
+		s.report(reports[i%len(reports)])
+		i++
+	}
+}
+
+type nowhere struct{}
+
+func (nowhere) send(context.Context, []evaluation) map[string]int { return nil }
+func (nowhere) close()                                            {}

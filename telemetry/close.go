@@ -11,7 +11,7 @@ import (
 // when ctx ends, even if the agent hangs; the error says what was abandoned.
 // Calls after the first return nil.
 //
-// Reports are sent first, then traces, then metrics, which count the losses of the
+// Reports are sent first, then traces, evaluations and metrics, which count the losses of the
 // others. Each has a share of the time, so that a hanging agent cannot use it up;
 // after their share, requests to the trace agent are cancelled.
 func (t *Telemetry) Close(ctx context.Context) error {
@@ -47,6 +47,7 @@ func (t *Telemetry) closeDatadog(ctx context.Context, reports <-chan struct{}) e
 	if lost := t.Stats().Dropped(SinkTraces) - before; lost > 0 {
 		errs = append(errs, fmt.Errorf("telemetry: %d traces abandoned: the trace agent does not accept them", lost))
 	}
+	errs = append(errs, t.closeEvaluations(ctx))
 	for _, d := range t.drops.unsent() {
 		t.meter.count(countDropped, d.Count, nil, d.Sink, d.Reason)
 	}

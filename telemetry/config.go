@@ -27,6 +27,9 @@ type Config struct {
 	MaxTagValues   int           `yaml:"max_tag_values" doc:"Distinct values of one tag; more become other."`
 	Queue          int           `yaml:"queue" doc:"Reports that wait to be sent; more are dropped and counted."`
 	CloseTimeout   time.Duration `yaml:"close_timeout" doc:"Time to send the last reports at shutdown."`
+	DataStreams    bool          `yaml:"data_streams" doc:"Report each message read and each commit to Data Streams Monitoring; DD_DATA_STREAMS_ENABLED wins."`
+
+	LLMObservability LLMObservability `yaml:"llm_observability" doc:"Evaluations for Datadog LLM Observability."`
 }
 
 // DefaultConfig returns the defaults: enabled, with the addresses of the DD_*
@@ -41,6 +44,8 @@ func DefaultConfig() Config {
 		MaxTagValues: 200,
 		Queue:        4096,
 		CloseTimeout: 5 * time.Second,
+
+		LLMObservability: defaultLLMObservability(),
 	}
 }
 
@@ -78,6 +83,7 @@ func (c Config) Validate() fault.List {
 	if c.CloseTimeout <= 0 {
 		fs.Add("close_timeout", "is not positive", "write a duration such as 5s")
 	}
+	fs.Under("llm_observability", c.LLMObservability.validate())
 	return fs
 }
 
@@ -132,6 +138,7 @@ type target struct {
 	// ownStartupLogs, ownSpanRules and libraryTelemetry say that the environment
 	// sets the tracer's option of that name.
 	ownStartupLogs, ownSpanRules, libraryTelemetry bool
+	dataStreams                                    bool
 	timeout                                        time.Duration // of one request to the trace agent
 }
 
@@ -151,6 +158,10 @@ func resolve(cfg Config, version string, s machine) target {
 		ownStartupLogs:   s.getenv("DD_TRACE_STARTUP_LOGS") != "",
 		ownSpanRules:     s.getenv("DD_SPAN_SAMPLING_RULES") != "" || s.getenv("DD_SPAN_SAMPLING_RULES_FILE") != "",
 		libraryTelemetry: isTrue(s.getenv("DD_INSTRUMENTATION_TELEMETRY_ENABLED")),
+		dataStreams:      cfg.DataStreams,
+	}
+	if own := s.getenv(dataStreamsVariable); own != "" {
+		t.dataStreams = isTrue(own)
 	}
 	if n, err := strconv.Atoi(s.getenv("DD_TRACE_AGENT_TIMEOUT")); err == nil && n > 0 {
 		t.timeout = time.Duration(n) * time.Second

@@ -34,6 +34,13 @@ func TestValidate(t *testing.T) {
 		{"rate that is none", func(c *telemetry.Config) { c.KeepFailures = math.NaN() }, "keep_failures"},
 		{"no tag values", func(c *telemetry.Config) { c.MaxTagValues = 0 }, "max_tag_values"},
 		{"no queue", func(c *telemetry.Config) { c.Queue = 0 }, "queue"},
+		{"evaluations without an application", func(c *telemetry.Config) { c.LLMObservability.Enabled = true }, "llm_observability.ml_app"},
+		{"a tag with a value", func(c *telemetry.Config) { c.LLMObservability.Tag = "request_id:7" }, "llm_observability.tag"},
+		{"a negative age of evaluations", func(c *telemetry.Config) { c.LLMObservability.MaxAge = -1 }, "llm_observability.max_age"},
+		{"no queue of evaluations", func(c *telemetry.Config) { c.LLMObservability.Queue = 0 }, "llm_observability.queue"},
+		{"evaluations", func(c *telemetry.Config) {
+			c.LLMObservability.Enabled, c.LLMObservability.MLApp, c.LLMObservability.Tag = true, "returns-desk", "request_id"
+		}, ""},
 		{"no time to close", func(c *telemetry.Config) { c.CloseTimeout = 0 }, "close_timeout"},
 	}
 	for _, tt := range tests {
@@ -56,7 +63,7 @@ func TestValidate(t *testing.T) {
 func TestValidateFindsAll(t *testing.T) {
 	t.Parallel()
 	err := telemetry.Config{AgentURL: "x", DogStatsDURL: "x:y:z", MaxChildAge: -1, KeepFailures: -1}.Validate().Err()
-	if got := strings.Count(err.Error(), "\n") + 1; got != 7 {
-		t.Errorf("%d faults, want 7:\n%v", got, err)
+	if got := strings.Count(err.Error(), "\n") + 1; got != 8 {
+		t.Errorf("%d faults, want 8:\n%v", got, err)
 	}
 }

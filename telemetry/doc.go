@@ -37,13 +37,21 @@
 // follow from the table. Its gauges stay until they are set again, so those of a partition
 // that the worker does not have any more are taken away ([Telemetry.Partitions]).
 //
+// # LLM Observability and Data Streams
+//
+// With [LLMObservability] verdicts are evaluations of the request's span in LLM
+// Observability, too; they wait in a queue of their own. [Telemetry.DataStream] reports
+// what is consumed and committed to Data Streams Monitoring. Both are off unless the
+// configuration says so.
+//
 // # Guarantees
 //
 //   - No call blocks or fails, except Close. Reports wait in a bounded queue; when it
 //     is full a report is dropped and counted, as are metrics and traces that an
 //     agent does not accept. [Telemetry.Stats] returns the counts.
 //   - evalworker.events counts every event, even if its report was dropped.
-//   - Content never leaves: no prompt, output, explanation or evidence is read.
+//   - Content never leaves: no prompt, output or evidence is read, and explanations of
+//     judges only if the configuration allows it, redacted.
 //     Tag values are sanitised and few; NaN and infinity are dropped.
 //   - Only metrics of the table can be sent or served: each is a typed constant.
 //   - The series for Prometheus are bounded; what is more is recorded for the labels other.
@@ -55,7 +63,8 @@
 // DD_* variables override the file, as in Datadog's libraries: DD_SERVICE, DD_ENV,
 // DD_VERSION, DD_TRACE_AGENT_URL, DD_AGENT_HOST with DD_TRACE_AGENT_PORT and
 // DD_DOGSTATSD_PORT, DD_DOGSTATSD_URL, DD_TRACE_AGENT_TIMEOUT, DD_TRACE_STARTUP_LOGS,
-// DD_SPAN_SAMPLING_RULES and DD_INSTRUMENTATION_TELEMETRY_ENABLED. DogStatsD's client
+// DD_SPAN_SAMPLING_RULES, DD_DATA_STREAMS_ENABLED and
+// DD_INSTRUMENTATION_TELEMETRY_ENABLED. DogStatsD's client
 // puts DD_ENV on every metric, so if it is set it is the env of all metrics; leave it
 // unset for a worker that reads the events of several environments.
 //

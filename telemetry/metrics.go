@@ -188,7 +188,7 @@ var counts = [numCounts]Metric{
 	countDropped: {
 		"evalworker.dropped", TypeCount, "",
 		[]string{"sink", "reason"},
-		"What could not be delivered: reports (sink reports), values (values), payloads, metrics and events of releases (dogstatsd), traces (traces), gauges of which there are too many (prometheus). For sink consumer, what was skipped in Kafka: lost_to_retention counts events that were deleted unread, control_record markers of transactions, offset_out_of_range partitions that were created again.",
+		"What could not be delivered: reports (sink reports), values (values), payloads, metrics and events of releases (dogstatsd), traces (traces), evaluations (llmobs), gauges of which there are too many (prometheus). For sink consumer, what was skipped in Kafka: lost_to_retention counts events that were deleted unread, control_record markers of transactions, offset_out_of_range partitions that were created again.",
 	},
 	countCases:   {"evalworker.cases", TypeCount, "", []string{"eval"}, "Failures newly recorded as cases. eval is several when a report has more failures than were new."},
 	countReloads: {"evalworker.reloads", TypeCount, "", []string{"outcome"}, "Reloads of the configuration; outcome is applied or refused. A refused one leaves the old in place."},

@@ -13,6 +13,7 @@ const (
 	SinkReports   = "reports"   // reports dropped by a full queue or after Close
 	SinkTraces    = "traces"    // traces that the agent did not accept
 	SinkDogStatsD = "dogstatsd" // metrics and payloads that the agent did not accept
+	SinkLLMObs    = "llmobs"    // evaluations that LLM Observability did not get
 	SinkValues    = "values"    // numbers that are not finite, or probabilities out of range
 	// SinkPrometheus loses gauges of which there are too many.
 	SinkPrometheus = "prometheus"

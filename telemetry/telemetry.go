@@ -25,8 +25,9 @@ type Deps struct {
 	// Seed of the random rounding of weights; 0: a random seed. With the same seed
 	// the same reports in the same order lead to the same counts.
 	Seed uint64
-	// Redact returns a name of a tool without secrets and personal data; nil: names
-	// are sent as they are. The names of an event are redacted before it gets here.
+	// Redact returns a name of a tool, or a judge's explanation, without secrets and
+	// personal data; nil: names are sent as they are, and explanations cannot be. The
+	// names of an event are redacted before it gets here.
 	Redact func(name string) string
 	// Prometheus keeps all metrics for ServeMetrics, also when the configuration is not
 	// enabled and nothing is sent.
@@ -39,6 +40,8 @@ type Deps struct {
 type Telemetry struct {
 	log     *slog.Logger
 	timeout time.Duration // bounds Close
+	llmobs  *submitter    // nil: no evaluations are sent
+	streams bool          // Data Streams are on
 
 	queue   chan *eval.Report // nil: discard; closed by Close
 	running sync.WaitGroup    // the goroutine that owns spans and recorder
@@ -91,7 +94,12 @@ func New(cfg Config, deps Deps) (*Telemetry, error) {
 }
 
 func start(cfg Config, deps Deps) (*Telemetry, error) {
-	to := resolve(cfg, deps.Version, machine{os.Getenv, func(path string) bool { _, err := os.Stat(path); return err == nil }})
+	here := machine{os.Getenv, func(path string) bool { _, err := os.Stat(path); return err == nil }}
+	to := resolve(cfg, deps.Version, here)
+	evaluations, err := evaluationSenderOf(cfg, to, here, deps)
+	if err != nil {
+		return nil, err
+	}
 	t := &Telemetry{
 		log:     deps.Log,
 		timeout: cfg.CloseTimeout,
@@ -117,6 +125,8 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 		meter: t.meter, drops: t.drops, random: rand.New(rand.NewPCG(seed, seed)), requests: cfg.RequestMetrics,
 		toolNames: newToolNames(deps.Redact), releases: newReleases(),
 	}
+	t.startEvaluations(cfg, evaluations, deps)
+	t.streams = cfg.Enabled && to.dataStreams
 	t.running.Go(t.run)
 	return t, nil
 }
@@ -221,6 +231,7 @@ func (t *Telemetry) handle(r *eval.Report) {
 			t.log.Error("a panic, which is a fault of this program: spans and metrics of a report are dropped", slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
 		}
 	}()
+	defer t.llmobs.report(r) // last, and also when the others panic
 	t.record.report(r)
 	if t.spans != nil {
 		t.spans.report(r)

@@ -51,11 +51,14 @@ func startTracer(cfg Config, to target, d *drops, log *slog.Logger) (*tracing, e
 	if !to.ownSpanRules && cfg.KeepFailures > 0 {
 		opts = append(opts, tracer.WithSamplingRules(failureRules(to.service, cfg.KeepFailures)))
 	}
-	if err := tracer.Start(opts...); err != nil {
+	if err := withDataStreams(to.dataStreams, func() error { return tracer.Start(opts...) }); err != nil {
 		return nil, err
 	}
 	return &tracing{agent: agent, stop: func(reports <-chan struct{}) <-chan struct{} {
 		return inBackground(func() {
+			if to.dataStreams {
+				tracer.Flush() // Stop would drop the checkpoints that it has not aggregated
+			}
 			tracer.Stop()
 			lines.silence()
 			agent.CloseIdleConnections()

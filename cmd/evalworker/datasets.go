@@ -37,7 +37,7 @@ cause, and stands for all failures with that question.`,
 	}
 	cmd.PersistentFlags().StringVar(&d.store, "store", "", "where cases are kept, such as sqlite:evalworker.db or postgres://USER@HOST/DATABASE (default: the configuration's store)")
 	completeStore(cmd)
-	cmd.AddCommand(d.list(), d.show(), d.export(), d.status())
+	cmd.AddCommand(d.list(), d.show(), d.export(), d.push(), d.status())
 	return cmd
 }
 

@@ -5,7 +5,9 @@ import (
 	"sync/atomic"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/judges/model"
+	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/pipeline"
 	"github.com/evalworker/evalworker/telemetry"
 )
@@ -109,6 +111,17 @@ func (o observer) ControlRecord() { o.telemetry.Dropped(sinkConsumer, reasonCont
 
 func (o observer) OffsetReset(int, int64, int64) {
 	o.telemetry.Dropped(sinkConsumer, reasonOffsetOutOfRange, 1)
+}
+
+// reportTo reports each delivered message and each commit of a consumer to a data stream. A
+// consumer asks once for each delivery whether the message needs any work.
+func reportTo(stream *telemetry.DataStream, d *consumer.Deps) {
+	skip := d.Skip
+	d.Skip = func(m *event.Message) bool {
+		stream.Consumed(m)
+		return skip(m)
+	}
+	d.Committed = stream.Committed
 }
 
 // judgeCall records one call of a model.

@@ -8,7 +8,9 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/sampler"
+	"github.com/evalworker/evalworker/telemetry"
 )
 
 // TestSettle: events without an end are an error once nothing is in flight and nothing
@@ -71,5 +73,17 @@ func TestSkewIsLoggedOnce(t *testing.T) {
 		if n := strings.Count(log.String(), "can be trusted again"); n != 2*round || len(a.skews.now()) != 0 {
 			t.Errorf("round %d: %d lines that it is over, %d skews; want two a round, and none", round, n, len(a.skews.now()))
 		}
+	}
+}
+
+// TestReportTo: a data stream sees messages that are skipped as well, and changes no
+// decision.
+func TestReportTo(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	d := consumer.Deps{Skip: func(m *event.Message) bool { asked++; return m.Offset == 1 }}
+	reportTo(&telemetry.DataStream{}, &d)
+	if !d.Skip(&event.Message{Offset: 1}) || d.Skip(&event.Message{Offset: 2}) || asked != 2 || d.Committed == nil {
+		t.Errorf("asked %d times, committed %t", asked, d.Committed != nil)
 	}
 }

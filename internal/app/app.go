@@ -129,12 +129,16 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	// The source of events. The consumer names itself in its log.
 	kafka := cfg.Kafka
 	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when called
-	a.consumer, err = consumer.New(kafka, consumer.Deps{
+	parts := consumer.Deps{
 		Handle:  a.pipeline.Handle,
 		Skip:    a.pipeline.Skip,
 		Observe: observer{counts: &a.counts, telemetry: a.telemetry},
 		Log:     a.log,
-	})
+	}
+	if stream := a.telemetry.DataStream(kafka.Topic, kafka.Group); stream != nil {
+		reportTo(stream, &parts)
+	}
+	a.consumer, err = consumer.New(kafka, parts)
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,9 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 			case answer == nil:
 				c.lastCommit.Store(new(time.Now()))
 				trackers[commit.Partition].commitAccepted(checkpoints[commit.Partition], sent)
+				if c.deps.Committed != nil {
+					c.deps.Committed(commit.Partition, commit.Offset)
+				}
 			case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":
 				tooLarge = append(tooLarge, commit)
 				limit = min(limit, len(commit.Metadata)/2)

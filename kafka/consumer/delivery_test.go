@@ -424,3 +424,36 @@ func TestSkipSeesEachDeliveryOnce(t *testing.T) {
 		t.Errorf("%d handled, want 10", n)
 	}
 }
+
+// TestCommittedFollowsTheBroker: Committed receives the offsets that the broker has
+// stored, each larger than the one before it.
+func TestCommittedFollowsTheBroker(t *testing.T) {
+	t.Parallel()
+	b := newTestbed(t, 1)
+	b.publish(0, values("m", 50)...)
+	committed := make(chan int64, 100)
+	w := b.start(Deps{
+		Handle: func(context.Context, event.Message) error { return nil },
+		Committed: func(partition int, offset int64) {
+			if partition != 0 {
+				t.Errorf("partition %d", partition)
+			}
+			committed <- offset
+		},
+	})
+	b.eventually("all consumed", func() bool { return w.seen.count("consumed") == 50 })
+	if err := w.halt(); err != nil {
+		t.Fatal(err)
+	}
+	close(committed)
+	last := int64(0)
+	for offset := range committed {
+		if offset <= last {
+			t.Errorf("offset %d after %d", offset, last)
+		}
+		last = offset
+	}
+	if stored := b.stored(0); last != 50 || stored != last {
+		t.Errorf("the last is %d, and %d is stored; want 50", last, stored)
+	}
+}

@@ -7,8 +7,10 @@ require (
 	github.com/DataDog/datadog-agent/pkg/proto v0.85.2
 	github.com/DataDog/datadog-agent/pkg/trace v0.85.2
 	github.com/DataDog/datadog-go/v5 v5.9.1
+	github.com/DataDog/dd-trace-go/v2 v2.12.0
 	github.com/evalworker/evalworker v0.0.0
 	github.com/google/go-cmp v0.7.0
+	github.com/tinylib/msgp v1.6.4
 )
 
 require (
@@ -34,7 +36,6 @@ require (
 	github.com/DataDog/datadog-agent/pkg/util/winutil v0.85.2 // indirect
 	github.com/DataDog/datadog-agent/pkg/version v0.85.2 // indirect
 	github.com/DataDog/dd-trace-go/contrib/log/slog/v2 v2.12.0 // indirect
-	github.com/DataDog/dd-trace-go/v2 v2.12.0 // indirect
 	github.com/DataDog/go-acl v1.0.1 // indirect
 	github.com/DataDog/go-libddwaf/v5 v5.0.0 // indirect
 	github.com/DataDog/go-runtime-metrics-internal v0.0.4-0.20260217080614-b0f4edc38a6d // indirect
@@ -78,7 +79,6 @@ require (
 	github.com/puzpuzpuz/xsync/v4 v4.5.0 // indirect
 	github.com/secure-systems-lab/go-securesystemslib v0.11.1 // indirect
 	github.com/shirou/gopsutil/v4 v4.26.9 // indirect
-	github.com/tinylib/msgp v1.6.4 // indirect
 	github.com/tklauser/go-sysconf v0.4.0 // indirect
 	github.com/tklauser/numcpus v0.12.0 // indirect
 	github.com/trailofbits/go-mutexasserts v0.0.0-20250514102930-c1f3d2e37561 // indirect

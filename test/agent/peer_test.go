@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -57,15 +58,48 @@ type peer struct {
 	paths   []string // guarded by mu
 	spans   []span   // guarded by mu
 	refused []string // guarded by mu; requests for traces that were not accepted
+	sent    []sent   // guarded by mu; requests that the agent passed on
+	status  int      // guarded by mu; of Datadog's answers to them
 	hang    chan struct{}
 }
 
+// sent is a request of the agent to Datadog.
+type sent struct {
+	host, path, key string
+	body            []byte
+}
+
+// intake returns the requests for a path that the agent made.
+func (p *peer) intake(path string) []sent {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(p.sent), func(s sent) bool { return s.path != path })
+}
+
+// answer makes Datadog answer with a status from now on.
+func (p *peer) answer(status int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = status
+}
+
+func (p *peer) serveIntake(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil { // the agent was stopped
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sent = append(p.sent, sent{r.Host, r.URL.Path, r.Header.Get("Dd-Api-Key"), body})
+	w.WriteHeader(p.status)
+}
+
 // start runs an agent until the test ends. hang makes it hold up every request for
-// traces until the test ends.
+// traces and evaluations until the test ends.
 func start(t *testing.T, hang bool) *peer {
 	t.Helper()
-	p := &peer{hang: make(chan struct{})}
-	intake := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	p := &peer{hang: make(chan struct{}), status: http.StatusAccepted}
+	intake := httptest.NewTLSServer(http.HandlerFunc(p.serveIntake))
 	t.Cleanup(intake.Close)
 	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -115,7 +149,7 @@ func start(t *testing.T, hang bool) *peer {
 		p.mu.Lock()
 		p.paths = append(p.paths, r.URL.Path)
 		p.mu.Unlock()
-		if hang && strings.HasSuffix(r.URL.Path, "/traces") {
+		if hang && (strings.HasSuffix(r.URL.Path, "/traces") || strings.HasPrefix(r.URL.Path, "/evp_proxy/")) {
 			<-p.hang
 			return
 		}

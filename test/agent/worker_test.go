@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,7 +35,10 @@ func worker(t *testing.T, p *peer, change func(*telemetry.Config)) *telemetry.Te
 	if change != nil {
 		change(&cfg)
 	}
-	tel, err := telemetry.New(cfg, telemetry.Deps{Log: slog.New(slog.DiscardHandler), Version: "test", Seed: 1})
+	tel, err := telemetry.New(cfg, telemetry.Deps{
+		Log: slog.New(slog.DiscardHandler), Version: "test", Seed: 1,
+		Redact: func(text string) string { return strings.ReplaceAll(text, "hidden", "[REDACTED]") },
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
