@@ -9,7 +9,9 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/telemetry"
+	"github.com/evalworker/evalworker/validators"
 )
 
 // baseTags stand on every metric: the first three are the program's, host is the agent's.
@@ -62,6 +64,9 @@ func aggregations(typ telemetry.MetricType) []string {
 
 // tagValues returns the closed set of a tag's values; nil when it has none.
 func tagValues(metric, tag string) []string {
+	if tag == "eval" && strings.HasPrefix(metric, scorePrefix) {
+		return evaluators()
+	}
 	switch metric + " " + tag {
 	case "llm.eval.count outcome", "llm.eval.weighted outcome":
 		return names(eval.Outcomes(), eval.Outcome.String)
@@ -89,6 +94,13 @@ func tagValues(metric, tag string) []string {
 	return nil
 }
 
+// evaluators are the names of evaluators that the files may rely on: what users say, the
+// built-in rubrics, and the kinds of validators, after which people name their evaluators.
+func evaluators() []string {
+	kinds := names(validators.Kinds(), func(k validators.Kind) string { return k.Name })
+	return slices.Sorted(slices.Values(slices.Concat([]string{eval.FeedbackEvaluator}, kinds, slices.Collect(maps.Keys(judges.BuiltIn())))))
+}
+
 func names[T any](all []T, name func(T) string) []string {
 	out := make([]string, len(all))
 	for i, one := range all {
@@ -113,9 +125,7 @@ func (t table) find(name string) (telemetry.Metric, bool) {
 	if m, ok := t[name]; ok {
 		return m, true
 	}
-	evaluator, ok := strings.CutPrefix(name, scorePrefix)
-	// What almost is another metric is a misspelt one, not an evaluator.
-	if ok && evaluator != "" && fault.Nearest(evaluator, []string{"count", "weighted"}) == "" {
+	if evaluator, ok := strings.CutPrefix(name, scorePrefix); ok && slices.Contains(evaluators(), evaluator) {
 		return t[telemetry.ScoreMetric], true
 	}
 	return telemetry.Metric{}, false
