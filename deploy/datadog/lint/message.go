@@ -81,7 +81,7 @@ func (t table) quoted(s string) (faults fault.List) {
 		if !beginning.MatchString(match[1]) {
 			continue
 		}
-		query := braces.ReplaceAllString(match[1], "x")
+		query := braces.ReplaceAllString(match[1], "*")
 		bare := !strings.Contains(query, "{")
 		if bare {
 			query += "{*}.as_count()"

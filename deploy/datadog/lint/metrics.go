@@ -98,7 +98,7 @@ func tagValues(metric, tag string) []string {
 // built-in rubrics, and the kinds of validators, after which people name their evaluators.
 func evaluators() []string {
 	kinds := names(validators.Kinds(), func(k validators.Kind) string { return k.Name })
-	return slices.Sorted(slices.Values(slices.Concat([]string{eval.FeedbackEvaluator}, kinds, slices.Collect(maps.Keys(judges.BuiltIn())))))
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat([]string{eval.FeedbackEvaluator}, kinds, slices.Collect(maps.Keys(judges.BuiltIn()))))))
 }
 
 func names[T any](all []T, name func(T) string) []string {

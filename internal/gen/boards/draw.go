@@ -10,7 +10,8 @@ import (
 // Measures of a picture, in pixels.
 const (
 	columnWidth = 100.0
-	rowHeight   = 54.0
+	rowHeight   = 108.0
+	titleHeight = 44.0 // of a row that holds the titles of groups
 	margin      = 12.0 // around the board
 	gap         = 4.0  // half of what lies between two widgets
 	header      = 86.0
@@ -40,17 +41,14 @@ func Draw(raw []byte, monitors []Monitor) ([]byte, error) {
 		return nil, err
 	}
 	b := &board{world: newWorld(), variables: d.Variables, monitors: monitors, colors: map[string]string{}}
-	rows := 0
-	for _, w := range d.Widgets {
-		rows = max(rows, w.Layout.Y+w.Layout.Height)
-	}
-	wide, high := 2*margin+columns*columnWidth, header+float64(rows)*rowHeight+margin
+	top := tops(d.Widgets)
+	wide, high := 2*margin+columns*columnWidth, top[len(top)-1]+margin
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" width="%s" height="%s" font-family="%s" role="img" aria-label="%s">`+"\n",
 		num(wide), num(high), num(wide), num(high), fontStack, escape("Dashboard "+d.Title+", with simulated data"))
 	b.rect(0, 0, wide, high, 8, ground, "")
 	b.head(d, wide)
 	for _, w := range d.Widgets {
-		if err := b.group(w); err != nil {
+		if err := b.group(w, top[w.Layout.Y], top[w.Layout.Y+w.Layout.Height]); err != nil {
 			return nil, fmt.Errorf("%s > %w", w.name(), err)
 		}
 	}
@@ -82,11 +80,23 @@ func (b *board) head(d dashboard, wide float64) {
 // frame is a widget's place in pixels.
 type frame struct{ x, y, w, h float64 }
 
-func place(l layout, x, y float64) frame {
-	return frame{
-		x + float64(l.X)*columnWidth + gap, y + float64(l.Y)*rowHeight + gap,
-		float64(l.Width)*columnWidth - 2*gap, float64(l.Height)*rowHeight - 2*gap,
+// tops returns where each row of the groups begins, and where the last one ends. A row
+// in which groups begin, and none has content, is only as high as their titles.
+func tops(groups []widget) []float64 {
+	var heights []float64
+	for _, g := range groups {
+		for len(heights) < g.Layout.Y+g.Layout.Height {
+			heights = append(heights, titleHeight)
+		}
+		for row := g.Layout.Y + 1; row < g.Layout.Y+g.Layout.Height; row++ {
+			heights[row] = rowHeight
+		}
 	}
+	out := []float64{header}
+	for _, h := range heights {
+		out = append(out, out[len(out)-1]+h)
+	}
+	return out
 }
 
 // groupColors are the grounds of a group's title.
@@ -95,21 +105,26 @@ var groupColors = map[string]string{
 	"yellow": "#a37c16", "pink": "#b6527f", "gray": "#5f6b78",
 }
 
-func (b *board) group(g widget) error {
-	f := place(g.Layout, margin, header)
+// group draws a group and its widgets between two heights.
+func (b *board) group(g widget, top, bottom float64) error {
 	color, ok := groupColors[g.Definition.Background]
 	if !ok {
 		return fmt.Errorf("background_color %q is none of %s", g.Definition.Background, strings.Join(slices.Sorted(maps.Keys(groupColors)), ", "))
 	}
+	f := frame{margin + float64(g.Layout.X)*columnWidth + gap, top + gap, float64(g.Layout.Width)*columnWidth - 2*gap, bottom - top - 2*gap}
 	b.rect(f.x, f.y, f.w, f.h, 6, "#e8ebef", "")
-	b.rect(f.x, f.y, f.w, rowHeight*0.62, 6, color, "")
-	b.text(f.x+padding, f.y+rowHeight*0.42, g.Definition.Title, textStyle{size: 15, color: paper, bold: true})
-	top := f.y + rowHeight*0.62
+	b.rect(f.x, f.y, f.w, titleHeight-10, 6, color, "")
+	b.text(f.x+padding, f.y+22, g.Definition.Title, textStyle{size: 15, color: paper, bold: true})
+	// The columns of a group's content are a little narrower than those of the board.
+	column := (f.w - 2*gap) / float64(g.Layout.Width)
+	top += titleHeight - 2*gap
 	for _, w := range g.Definition.Widgets {
-		// A group's content is as wide as the group: its columns are a little narrower.
-		p := place(w.Layout, 0, top)
-		p.x, p.w = f.x+gap+float64(w.Layout.X)*(f.w-2*gap)/columns+gap, float64(w.Layout.Width)*(f.w-2*gap)/columns-2*gap
-		if err := b.widget(w, p); err != nil {
+		l := w.Layout
+		inner := frame{
+			f.x + float64(l.X)*column + 2*gap, top + float64(l.Y)*rowHeight + gap,
+			float64(l.Width)*column - 2*gap, float64(l.Height)*rowHeight - 2*gap,
+		}
+		if err := b.widget(w, inner); err != nil {
 			return fmt.Errorf("%s: %w", w.name(), err)
 		}
 	}

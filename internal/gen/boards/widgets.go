@@ -127,8 +127,8 @@ func (b *board) queryTable(d definition, f frame) error {
 	const high = 22.0
 	y := f.y + 22
 	for n, k := range keys {
-		if y+high > f.y+f.h-4 {
-			b.text(f.x+padding, f.y+f.h-7, fmt.Sprintf("%d more rows below", len(keys)-n), textStyle{size: 11, color: faint})
+		if rest := float64(len(keys) - n); y+high > f.y+f.h-4 || rest > 1 && y+high+18 > f.y+f.h {
+			b.text(f.x+padding, y+13, fmt.Sprintf("%d more rows below", len(keys)-n), textStyle{size: 11, color: faint})
 			break
 		}
 		b.path(fmt.Sprintf("M%s %sH%s", num(f.x+padding), num(y), num(f.x+f.w-padding)), line, 1, "")
@@ -241,7 +241,7 @@ func (b *board) manageStatus(f frame) error {
 	y += 32
 	st := textStyle{size: 10, color: ink}
 	for n, m := range list {
-		if y+17 > f.y+f.h-4 && n < len(list) {
+		if y+17 > f.y+f.h-4 {
 			b.text(f.x+padding, y+10, fmt.Sprintf("%d more below", len(list)-n), textStyle{size: 11, color: faint})
 			break
 		}
