@@ -71,7 +71,7 @@ func TestEnvironmentsShareAnOrganisation(t *testing.T) {
 }
 
 // body returns an object as JSON of the API has it.
-func body(t *testing.T, o datadog.Object) map[string]any {
+func body(t testing.TB, o datadog.Object) map[string]any {
 	t.Helper()
 	var out map[string]any
 	dec := json.NewDecoder(strings.NewReader(string(o.JSON())))
