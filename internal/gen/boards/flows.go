@@ -194,6 +194,13 @@ func (w world) worker(metric string) []flow {
 		}
 		return math.Max(0, outageEnd.Sub(outage).Seconds()*0.3-t.Sub(outageEnd).Seconds()*0.8)
 	}
+	// away is 1 for the half hour in which the Datadog agent does not answer.
+	away := func(t time.Time) float64 {
+		if from := firstDay.Add(11 * time.Hour); t.Before(from) || !t.Before(from.Add(30*time.Minute)) {
+			return 0
+		}
+		return 1
+	}
 	var out []flow
 	switch metric {
 	case "events":
@@ -226,7 +233,7 @@ func (w world) worker(metric string) []flow {
 			return math.Round(all(t)/60*6 + 3*math.Sin(float64(t.Unix())))
 		})}
 	case "queue":
-		return []flow{gauge(func(t time.Time) float64 { return math.Round(2 + 2*daily(t) + 40*during(t)) })}
+		return []flow{gauge(func(t time.Time) float64 { return math.Round(2 + 2*daily(t) + 1000*away(t)) })}
 	case "kafka_down", "store_down", "partitions_down", "unaccounted", "sampler_skewed":
 		return []flow{gauge(zero)}
 	case "config_refused":
@@ -249,7 +256,7 @@ func (w world) worker(metric string) []flow {
 		return []flow{one(at(9, 30), "outcome", "applied"), one(at(9, 0), "outcome", "refused"), one(at(16, 0), "outcome", "applied")}
 	case "dropped":
 		return []flow{
-			one(func(t time.Time) float64 { return 3 * during(t) }, "sink", "reports", "reason", "queue_full"),
+			one(func(t time.Time) float64 { return 40 * away(t) }, "sink", "reports", "reason", "queue_full"),
 			one(times(0.0001), "sink", "values", "reason", "not_finite"),
 			one(times(0.002), "sink", "consumer", "reason", "control_record"),
 		}

@@ -103,12 +103,15 @@ func (c *canvas) area(d, fill string, opacity float64) {
 	fmt.Fprintf(c, `<path d="%s" fill="%s" fill-opacity="%s"/>`+"\n", d, fill, num(opacity))
 }
 
-// num writes a coordinate with one decimal, and an opacity with two.
+// num writes a coordinate with one decimal, and a small number with two. The nudge
+// keeps halves, which many places are, from being rounded by the last bit of a float, in
+// which processors differ.
 func num(v float64) string {
+	const nudge = 1e-6
 	if math.Abs(v) < 1 {
-		return strconv.FormatFloat(math.Round(v*100)/100, 'f', -1, 64)
+		return strconv.FormatFloat(math.Round(v*100+nudge)/100, 'f', -1, 64)
 	}
-	return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
+	return strconv.FormatFloat(math.Round(v*10+nudge)/10, 'f', -1, 64)
 }
 
 func escape(s string) string {
