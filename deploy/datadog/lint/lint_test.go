@@ -298,6 +298,9 @@ func TestPairs(t *testing.T) {
 		"a query of a runbook": {func(f map[string]string) {
 			f["runbooks/late.md"] = "Look at `sum:llm.json_invalid` by `model`, and `max:evalworker.lagg`."
 		}, "runbooks/late.md: in `max:evalworker.lagg`: unknown metric evalworker.lagg; did you mean \"evalworker.lag\"?"},
+		"a metric of a runbook": {func(f map[string]string) {
+			f["runbooks/late.md"] = "`evalworker.yaml`, `llm.eval.safety` and `evalworker.droped{sink:consumer}`"
+		}, "runbooks/late.md: unknown metric `evalworker.droped{sink:consumer}`; did you mean \"evalworker.dropped\"?"},
 		"a query of a note": {func(f map[string]string) {
 			f["dashboards/all.json"] = strings.Replace(goodDashboard, "How to read it", "`sum:llm.json_valid{env:x}.as_count()`", 1)
 		}, "dashboards/all.json: widgets[0].definition.widgets[0].definition.content: in `sum:llm.json_valid{env:x}.as_count()`: unknown metric"},
