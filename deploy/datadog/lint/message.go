@@ -81,8 +81,9 @@ func (t table) texts(m *monitor, name string) (faults fault.List) {
 	return faults
 }
 
-// quoted checks the metrics and queries that a text shows as code. A query without braces is the name of
-// a metric with its aggregation, and the words around it say how to filter.
+// quoted checks the metrics and queries that a text shows as code. A query without
+// braces is the name of a metric with its aggregation, and the words around it say how to
+// filter.
 func (t table) quoted(s string) (faults fault.List) {
 	for _, match := range code.FindAllStringSubmatch(s, -1) {
 		if name := dotted.FindString(match[1]); name != "" && !slices.Contains(otherNames, name) {
