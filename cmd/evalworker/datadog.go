@@ -118,7 +118,6 @@ The exit code is 0, and 1 when something was refused or failed.`,
 type datadogPlan struct {
 	*datadog.Plan
 	omitted []datadog.Omitted
-	silent  bool // nobody is notified
 }
 
 // plan compares what the configuration and the flags want with what is in Datadog.
@@ -140,7 +139,7 @@ func (f *datadogFlags) plan(ctx context.Context, g *globals, prune bool) (*datad
 	if err != nil {
 		return nil, err
 	}
-	return &datadogPlan{plan, omitted, len(values.Notify) == 0}, nil
+	return &datadogPlan{plan, omitted}, nil
 }
 
 // apply prints the plan, and does it with yes.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -106,28 +107,23 @@ func (f *datadogFlags) values(g *globals) (v datadog.Values, given map[string]ma
 			*to.value = *to.flag
 		}
 	}
-	if f.team != "" {
-		v.Team = f.team
-	}
-	if f.docs != "" {
-		v.Docs = f.docs
-	}
+	v.Team, v.Docs = cmp.Or(f.team, v.Team), cmp.Or(f.docs, v.Docs)
 	given = map[string]map[string]bool{"thresholds": {}, "warnings": {}}
-	for key, numbers := range map[string][2]*map[string]float64{"thresholds": {&flags.Thresholds, &v.Thresholds}, "warnings": {&flags.Warnings, &v.Warnings}} {
-		merged := maps.Clone(*numbers[1])
-		for name, n := range *numbers[0] {
-			if merged == nil {
-				merged = map[string]float64{}
-			}
-			merged[name], given[key][name] = n, true
+	for _, n := range []struct {
+		key   string
+		flags map[string]float64
+		value *map[string]float64
+	}{{"thresholds", flags.Thresholds, &v.Thresholds}, {"warnings", flags.Warnings, &v.Warnings}} {
+		merged := map[string]float64{}
+		maps.Copy(merged, *n.value)
+		maps.Copy(merged, n.flags)
+		*n.value = merged
+		for name := range n.flags {
+			given[n.key][name] = true
 		}
-		*numbers[1] = merged
 	}
 	// Names of evaluators may come from the file, and the rest was checked with it.
-	flags.Evaluators = v.Evaluators
-	if f.docs == "" {
-		flags.Docs = v.Docs
-	}
+	flags.Evaluators, flags.Docs = v.Evaluators, v.Docs
 	for _, fa := range flags.Validate() {
 		faults = append(faults, flagFault(fa))
 	}
@@ -136,12 +132,7 @@ func (f *datadogFlags) values(g *globals) (v datadog.Values, given map[string]ma
 			faults.Add("--evaluator", fmt.Sprintf("unknown evaluator %q", name), fault.Suggest(name, v.Known, ""))
 		}
 	}
-	v.Env = f.env
-	for _, env := range []string{g.getenv("DD_ENV"), cfg.Datadog.Env} {
-		if v.Env == "" {
-			v.Env = env
-		}
-	}
+	v.Env = cmp.Or(f.env, g.getenv("DD_ENV"), cfg.Datadog.Env)
 	faults = append(faults, v.CheckEnv()...)
 	return v, given, faults.Err()
 }
