@@ -79,7 +79,7 @@ var layers = map[string][]string{
 	"internal/datadog": {"deploy/datadog", "eval", "internal/backoff", "internal/config/fault", "internal/config/secret"},
 
 	// What checks the files of deploy/datadog.
-	"deploy/datadog/lint": {"eval", "internal/config/fault", "telemetry"},
+	"deploy/datadog/lint": {"eval", "internal/config/fault", "judges", "telemetry", "validators"},
 
 	// What the demo and the tests add.
 	"internal/demo/broker":      {"internal/config/fault"},

@@ -14,5 +14,5 @@ func TestCommands(t *testing.T) {
 // TestDocumentedCommands: what documents tell people to run exists.
 func TestDocumentedCommands(t *testing.T) {
 	t.Parallel()
-	command.Documents(t, newRoot, "../../README.md", "../../docs/*.md", "../../deploy/*.md")
+	command.Documents(t, newRoot, "../../README.md", "../../docs/*.md", "../../docs/runbooks/*.md", "../../deploy/*.md", "../../deploy/datadog/monitors/*.json")
 }

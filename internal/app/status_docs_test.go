@@ -47,6 +47,9 @@ func TestStatusIsDocumented(t *testing.T) {
 func inStatus(typ reflect.Type, path string) (reflect.Type, error) {
 	for part := range strings.SplitSeq(strings.TrimPrefix(path, "."), ".") {
 		name, brackets, isList := strings.Cut(part, "[")
+		if typ.Kind() == reflect.Pointer {
+			typ = typ.Elem()
+		}
 		if name != "" {
 			if typ.Kind() == reflect.Pointer { // absent while there is none
 				typ = typ.Elem()

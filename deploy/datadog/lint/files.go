@@ -126,10 +126,10 @@ func inTexts(folder fs.FS, pattern, prefix string, check func(string) fault.List
 // counted matches the queries of a service level objective in Terraform.
 var counted = regexp.MustCompile(`(?m)^\s*(numerator|denominator)\s*=\s*"(.*)"$`)
 
-// objectives checks the queries of objectives. What Terraform fills in is a value.
+// objectives checks the queries of objectives.
 func (t table) objectives(text string) (faults fault.List) {
 	for _, match := range counted.FindAllStringSubmatch(text, -1) {
-		e, err := parseExpression(placeholder.ReplaceAllString(match[2], "x"))
+		e, err := parseExpression(match[2])
 		if err != nil {
 			faults.Add(match[1], err.Error(), "in "+match[2])
 			continue

@@ -148,6 +148,8 @@ func TestQueries(t *testing.T) {
 		"zeros in a rate":           {"100 * (sum", "100 * default_zero(sum", "default_zero of a count in a rate; leave it out"},
 		"no environment":            {"{env:${env},eval:correctness}", "{eval:correctness}", "llm.eval.weighted is not limited to one environment"},
 		"a rate of the sample":      {"/ sum:llm.eval.weighted{", "/ sum:llm.eval.count{", "a rate of llm.eval.count is one of the sample"},
+		"an unknown evaluator":      {"eval:correctness,outcome", "eval:corectness,outcome", `llm.eval.weighted has no eval:corectness; did you mean "correctness"?`},
+		"the score of nobody":       {"sum:llm.eval.weighted{env:${env},eval:correctness} by", "sum:llm.eval.corectness{env:${env}} by", "unknown metric llm.eval.corectness"},
 		"an unknown score":          {"sum:llm.eval.weighted{env:${env},eval:correctness} by", "sum:llm.eval.counts{env:${env}} by", "unknown metric llm.eval.counts"},
 		"a score that is a count":   {"sum:llm.eval.weighted{env:${env},eval:correctness} by", "sum:llm.eval.safety{env:${env},eval:correctness} by", "llm.eval.safety does not carry the tag eval"},
 		"a dashboard's variable":    {"{env:${env},eval:correctness}", "{env:${env},$model}", "the template variable $model is not declared"},
@@ -296,6 +298,9 @@ func TestPairs(t *testing.T) {
 		"a query of a runbook": {func(f map[string]string) {
 			f["runbooks/late.md"] = "Look at `sum:llm.json_invalid` by `model`, and `max:evalworker.lagg`."
 		}, "runbooks/late.md: in `max:evalworker.lagg`: unknown metric evalworker.lagg; did you mean \"evalworker.lag\"?"},
+		"a metric of a runbook": {func(f map[string]string) {
+			f["runbooks/late.md"] = "`evalworker.yaml`, `llm.eval.safety` and `evalworker.droped{sink:consumer}`"
+		}, "runbooks/late.md: unknown metric `evalworker.droped{sink:consumer}`; did you mean \"evalworker.dropped\"?"},
 		"a query of a note": {func(f map[string]string) {
 			f["dashboards/all.json"] = strings.Replace(goodDashboard, "How to read it", "`sum:llm.json_valid{env:x}.as_count()`", 1)
 		}, "dashboards/all.json: widgets[0].definition.widgets[0].definition.content: in `sum:llm.json_valid{env:x}.as_count()`: unknown metric"},

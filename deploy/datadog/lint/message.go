@@ -47,7 +47,14 @@ var (
 	recipient = regexp.MustCompile(`(?:^|\s)(@[\w-]+)`)
 	code      = regexp.MustCompile("`([^`\n]+)`")
 	beginning = regexp.MustCompile(`^\w+:(llm|evalworker)\.`) // of a query
+	dotted    = regexp.MustCompile(`^(?:llm|evalworker)\.[\w.]*\w`)
 )
+
+// otherNames look like those of metrics: files, the topic, tags of spans.
+var otherNames = []string{
+	"evalworker.db", "evalworker.yaml", "llm.requests.completed", "llm.requests.completed.dead",
+	"llm.feature", "llm.model", "llm.prompt_name", "llm.prompt_version", "llm.provider", "llm.span_id", "llm.trace_id",
+}
 
 // texts checks a monitor's name and messages.
 func (t table) texts(m *monitor, name string) (faults fault.List) {
@@ -74,14 +81,20 @@ func (t table) texts(m *monitor, name string) (faults fault.List) {
 	return faults
 }
 
-// quoted checks the queries that a text shows as code. One without braces is the name of
-// a metric with its aggregation, and the words around it say how to filter.
+// quoted checks the metrics and queries that a text shows as code. A query without
+// braces is the name of a metric with its aggregation, and the words around it say how to
+// filter.
 func (t table) quoted(s string) (faults fault.List) {
 	for _, match := range code.FindAllStringSubmatch(s, -1) {
+		if name := dotted.FindString(match[1]); name != "" && !slices.Contains(otherNames, name) {
+			if _, ok := t.find(name); !ok {
+				faults.Add("", "unknown metric "+match[0], meant(name, slices.Sorted(maps.Keys(t.metrics))))
+			}
+		}
 		if !beginning.MatchString(match[1]) {
 			continue
 		}
-		query := braces.ReplaceAllString(match[1], "x")
+		query := braces.ReplaceAllString(match[1], "*")
 		bare := !strings.Contains(query, "{")
 		if bare {
 			query += "{*}.as_count()"

@@ -6,10 +6,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/telemetry"
+	"github.com/evalworker/evalworker/validators"
 )
 
 // baseTags stand on every metric: the first three are the program's, host is the agent's.
@@ -60,31 +63,18 @@ func aggregations(typ telemetry.MetricType) []string {
 	}
 }
 
-// tagValues returns the closed set of a tag's values; nil when it has none.
-func tagValues(metric, tag string) []string {
-	switch metric + " " + tag {
-	case "llm.eval.count outcome", "llm.eval.weighted outcome":
+// values returns the values that a tag of a metric may have; nil when nobody fixes them.
+func (t table) values(m telemetry.Metric, tag string) []string {
+	switch {
+	case tag == "eval" && strings.HasPrefix(m.Name, scorePrefix):
+		return t.evaluators
+	case tag == "outcome" && strings.HasPrefix(m.Name, scorePrefix):
 		return names(eval.Outcomes(), eval.Outcome.String)
-	case "evalworker.events outcome":
-		return names([]eval.Disposition{
-			eval.DispositionEvaluated, eval.DispositionUnwanted, eval.DispositionSampledOut, eval.DispositionDeadLettered,
-		}, func(d eval.Disposition) string { return string(d) })
-	case "evalworker.events reason":
+	case tag == "reason" && m.Name == "evalworker.events":
 		return names(eval.PermanentReasons(), func(r eval.Reason) string { return string(r) })
-	case "evalworker.judge.errors reason":
-		return names(eval.Reasons(), func(r eval.Reason) string { return string(r) })
-	case "evalworker.judge.tokens kind":
-		return []string{"input", "output"}
-	case "evalworker.reloads outcome":
-		return []string{"applied", "refused"}
-	case "evalworker.links mode":
-		return []string{"child", "link", "none"}
-	case "evalworker.links source":
-		return []string{"headers", "fields", "none"}
-	case "evalworker.dropped sink":
-		return []string{telemetry.SinkReports, telemetry.SinkTraces, telemetry.SinkDogStatsD, telemetry.SinkValues, "consumer"}
-	case "llm.tasks completed":
-		return []string{"true", "false"}
+	case slices.Contains([]string{"completed", "kind", "mode", "outcome", "reason", "sink", "source"}, tag):
+		// What the metric means says which values there are.
+		return strings.FieldsFunc(m.Help, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) })
 	}
 	return nil
 }
@@ -97,28 +87,35 @@ func names[T any](all []T, name func(T) string) []string {
 	return out
 }
 
-// table holds the metrics that the program sends, by name.
-type table map[string]telemetry.Metric
+// table is what queries may name.
+type table struct {
+	metrics map[string]telemetry.Metric
+	// evaluators are those that the files may rely on: what users say, the built-in
+	// rubrics, and the kinds of validators, after which people name their evaluators.
+	evaluators []string
+}
 
 func newTable() table {
-	t := table{}
+	t := table{metrics: map[string]telemetry.Metric{}, evaluators: []string{eval.FeedbackEvaluator}}
 	for _, m := range telemetry.Metrics() {
-		t[m.Name] = m
+		t.metrics[m.Name] = m
 	}
+	for _, k := range validators.Kinds() {
+		t.evaluators = append(t.evaluators, k.Name)
+	}
+	t.evaluators = slices.AppendSeq(t.evaluators, maps.Keys(judges.BuiltIn()))
+	slices.Sort(t.evaluators)
+	t.evaluators = slices.Compact(t.evaluators)
 	return t
 }
 
 // find returns the metric of a name as a query writes it.
 func (t table) find(name string) (telemetry.Metric, bool) {
-	if m, ok := t[name]; ok {
-		return m, true
+	if evaluator, ok := strings.CutPrefix(name, scorePrefix); ok && slices.Contains(t.evaluators, evaluator) {
+		name = telemetry.ScoreMetric
 	}
-	evaluator, ok := strings.CutPrefix(name, scorePrefix)
-	// What almost is another metric is a misspelt one, not an evaluator.
-	if ok && evaluator != "" && fault.Nearest(evaluator, []string{"count", "weighted"}) == "" {
-		return t[telemetry.ScoreMetric], true
-	}
-	return telemetry.Metric{}, false
+	m, ok := t.metrics[name]
+	return m, ok
 }
 
 // expression checks a query: its metrics, its functions, and what it computes. prefixes
@@ -202,11 +199,7 @@ func divides(e expression) bool {
 func (t table) metric(m *metric, prefixes map[string]string) (faults fault.List) {
 	known, ok := t.find(m.name)
 	if !ok {
-		mend := "docs/metrics.md lists them"
-		if near := fault.Nearest(m.name, slices.Sorted(maps.Keys(t))); near != "" {
-			mend = fmt.Sprintf("did you mean %q?", near)
-		}
-		faults.Add("", "unknown metric "+m.name, mend)
+		faults.Add("", "unknown metric "+m.name, meant(m.name, slices.Sorted(maps.Keys(t.metrics))))
 		return faults
 	}
 	if allowed := aggregations(known.Type); !slices.Contains(allowed, m.aggregation) {
@@ -234,10 +227,10 @@ func (t table) metric(m *metric, prefixes map[string]string) (faults fault.List)
 		if !tag(f.key, "") {
 			continue
 		}
-		closed := tagValues(m.name, f.key)
+		closed := t.values(known, f.key)
 		for _, value := range f.values {
 			if closed != nil && !strings.ContainsAny(value, "*$") && !slices.Contains(closed, value) {
-				faults.Add("", fmt.Sprintf("%s has no %s:%s", m.name, f.key, value), fault.Suggest(value, closed, ""))
+				faults.Add("", fmt.Sprintf("%s has no %s:%s", m.name, f.key, value), meant(value, closed))
 			}
 		}
 	}
@@ -276,6 +269,14 @@ func rollup(m *metric, c method, typ telemetry.MetricType) (faults fault.List) {
 		faults.Add("", written, "want .rollup(METHOD), .rollup(SECONDS) or .rollup(METHOD, SECONDS)")
 	}
 	return faults
+}
+
+// meant returns which word was meant, or where the words are listed.
+func meant(word string, among []string) string {
+	if near := fault.Nearest(word, among); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return "docs/metrics.md says what there is"
 }
 
 func methodFaults(m *metric, typ telemetry.MetricType) (faults fault.List) {
