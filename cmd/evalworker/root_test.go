@@ -10,7 +10,7 @@ import (
 
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	command.Test(t, func() *cobra.Command { return newRoot(&globals{}) }, "since", "until", "labels", "key")
+	command.Test(t, func() *cobra.Command { return newRoot(&globals{}) }, "since", "until", "labels", "key", "url")
 }
 
 func TestGetenv(t *testing.T) {
