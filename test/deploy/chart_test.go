@@ -222,12 +222,7 @@ func TestNetworkPolicyOpensWhatTheConfigurationNeeds(t *testing.T) {
 // and lets the program check it.
 func TestWorkerAcceptsTheFiles(t *testing.T) {
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "evalworker")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/evalworker")
-	build.Dir, build.Env = "../..", append(os.Environ(), "GOFLAGS=-mod=readonly")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := buildProgram(t, "evalworker")
 	for _, row := range []struct {
 		values string
 		env    []string
