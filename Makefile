@@ -51,6 +51,13 @@ image-files: $(BIN)/sbom ## Build what the image holds, with its bill of materia
 $(BIN)/sbom: tools/go.mod $(wildcard tools/sbom/*.go)
 	cd tools && $(GO) build -o $(abspath $(BIN))/sbom ./sbom
 
+$(BIN)/docker-compose: tools/compose/go.mod
+	cd tools/compose && $(GO) build -o $(abspath $(BIN))/docker-compose github.com/docker/compose/v2/cmd
+
+.PHONY: compose-check
+compose-check: ## Run deploy/compose.yaml with Docker: every event is evaluated, and a stop loses none
+	cd test/deploy && $(GO) test -count=1 -v -run '^TestCompose' .
+
 .PHONY: image-check
 image-check: ## Build and run the image, check its labels and bill of materials, and build its files again: they are the same
 	cd test/deploy && $(GO) test -count=1 -v -run '^TestImage' .
