@@ -93,8 +93,8 @@ faults-short: ## Run the rows of faults that CI runs
 	@$(MAKE) --no-print-directory faults ROWS=ci
 
 .PHONY: peers
-peers: ## Test deploy/ with Helm's engine, and spans with Datadog's own trace agent: modules of their own
-	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 ./...
+peers: ## Test deploy/ with Helm's engine and Docker, and spans with Datadog's own trace agent: modules of their own
+	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 -timeout 25m ./...
 	cd test/agent && $(GO) vet ./... && $(GO) test ./...
 
 .PHONY: bench
@@ -145,9 +145,10 @@ $(LINT): tools/go.mod
 	cd tools && $(GO) build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: lint
-lint: $(LINT) ## Run go vet, on bench/decoders too, which is a module of its own, and golangci-lint
+lint: $(LINT) ## Run go vet, on modules of their own too, and golangci-lint
 	$(GO) vet $(PKGS)
 	cd bench/decoders && $(GO) vet ./...
+	cd tools && $(GO) vet ./sbom
 	$(LINT) run $(PKGS)
 
 $(BIN)/govulncheck: tools/go.mod

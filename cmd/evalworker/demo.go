@@ -71,11 +71,12 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	d, err := demo.Start(ctx, cfg, demo.Deps{Log: log, Version: cli.ReadBuild().Version, Getenv: g.getenv, Progress: func(done int) { bar.Set(int64(done)) }})
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "listen" {
 		const mend = "%w; set %s to another port, or leave it out for a free one"
-		switch port := op.Addr.(*net.TCPAddr).Port; {
-		case port == 0:
-		case port == cfg.Port:
+		addr, _ := op.Addr.(*net.TCPAddr)
+		switch addr.AddrPort().Port() {
+		case 0: // any that is free
+		case uint16(cfg.Port):
 			return fmt.Errorf(mend, err, "--kafka-port")
-		case port == cfg.HealthPort:
+		case uint16(cfg.HealthPort):
 			return fmt.Errorf("start health server: "+mend, op, "--health-port")
 		}
 	}

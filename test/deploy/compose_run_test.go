@@ -142,7 +142,7 @@ func TestComposeRuns(t *testing.T) {
 		_ = exec.Command("docker", "rmi", "--force", projectImage).Run()
 	})
 	began := time.Now()
-	p.compose("up", "--detach", "--no-build", "--pull", "never")
+	p.compose("up", "--detach", "--no-build")
 	if t.Failed() {
 		t.Fatal(p.compose("logs", "--tail", "30"))
 	}

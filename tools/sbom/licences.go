@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,7 +30,7 @@ var licenceName = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|unlicense)
 const known = 75
 
 // licences returns the licences of the modules inside programs, by package URL.
-func licences(programs []program) (map[string]licence, error) {
+func licences(ctx context.Context, programs []program) (map[string]licence, error) {
 	var args []string
 	for _, p := range programs {
 		for _, m := range p.modules() {
@@ -37,7 +38,7 @@ func licences(programs []program) (map[string]licence, error) {
 		}
 	}
 	slices.Sort(args)
-	found, err := exec.Command("go", append([]string{"mod", "download", "-json"}, slices.Compact(args)...)...).Output()
+	found, err := exec.CommandContext(ctx, "go", append([]string{"mod", "download", "-json"}, slices.Compact(args)...)...).Output()
 	if err != nil {
 		return nil, fmt.Errorf("go mod download: %w", err)
 	}
@@ -92,8 +93,8 @@ func readLicence(dir string) (licence, error) {
 	return out, nil
 }
 
-// print returns the texts of all licences, each once, below the modules that have it.
-func print(all map[string]licence) []byte {
+// document returns the texts of all licences, each once, below the modules that have it.
+func document(all map[string]licence) []byte {
 	byText := map[string][]string{}
 	for ref, one := range all {
 		byText[string(one.text)] = append(byText[string(one.text)], ref)

@@ -9,6 +9,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"debug/buildinfo"
 	"encoding/base64"
@@ -55,7 +56,7 @@ func run(version, created, dir string, paths []string) error {
 		}
 		programs = append(programs, p)
 	}
-	texts, err := licences(programs)
+	texts, err := licences(context.Background(), programs)
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func run(version, created, dir string, paths []string) error {
 	if err := os.WriteFile(filepath.Join(dir, bomFile), out.Bytes(), 0o644); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir, licencesFile), print(texts), 0o644)
+	return os.WriteFile(filepath.Join(dir, licencesFile), document(texts), 0o644)
 }
 
 // program is one program and what Go recorded in it.
@@ -123,13 +124,13 @@ func bom(version, created string, programs []program, texts map[string]licence) 
 		names = append(names, own)
 		components[own] = cdx.Component{
 			BOMRef: own, Type: cdx.ComponentTypeApplication, Name: p.name, Version: version, PackageURL: own,
-			Licenses: licenses("Apache-2.0"),
+			Licenses: spdx("Apache-2.0"),
 			Hashes:   &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: hex.EncodeToString(p.sum[:])}},
 		}
 		std := purl("std", p.goVersion())
 		components[std] = cdx.Component{
 			BOMRef: std, Type: cdx.ComponentTypeLibrary, Name: "std", Version: p.goVersion(), PackageURL: std,
-			Description: "Go's standard library and runtime", Licenses: licenses("BSD-3-Clause"),
+			Description: "Go's standard library and runtime", Licenses: spdx("BSD-3-Clause"),
 		}
 		uses := []string{std}
 		for _, m := range p.modules() {
@@ -137,7 +138,7 @@ func bom(version, created string, programs []program, texts map[string]licence) 
 			uses = append(uses, ref)
 			components[ref] = cdx.Component{
 				BOMRef: ref, Type: cdx.ComponentTypeLibrary, Name: m.Path, Version: m.Version, PackageURL: ref,
-				Hashes: hashes(m.Sum), Licenses: licenses(texts[ref].ids...),
+				Hashes: hashes(m.Sum), Licenses: spdx(texts[ref].ids...),
 			}
 		}
 		slices.Sort(uses)
@@ -150,7 +151,7 @@ func bom(version, created string, programs []program, texts map[string]licence) 
 		Timestamp: created,
 		Component: &cdx.Component{
 			BOMRef: product, Type: cdx.ComponentTypeContainer, Name: "evalworker", Version: version, PackageURL: product,
-			Licenses: licenses("Apache-2.0"),
+			Licenses: spdx("Apache-2.0"),
 		},
 	}
 	list := slices.SortedFunc(maps.Values(components), func(a, b cdx.Component) int { return strings.Compare(a.BOMRef, b.BOMRef) })
@@ -175,8 +176,8 @@ func hashes(sum string) *[]cdx.Hash {
 	return &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: hex.EncodeToString(data)}}
 }
 
-// licenses returns licences by their SPDX identifiers; nil for none.
-func licenses(ids ...string) *cdx.Licenses {
+// spdx returns licences by their SPDX identifiers; nil for none.
+func spdx(ids ...string) *cdx.Licenses {
 	if len(ids) == 0 {
 		return nil
 	}
