@@ -50,7 +50,7 @@ func needDocker(t *testing.T) {
 func command(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	var out, failed bytes.Buffer
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 10*time.Minute) // cleanups run programs too
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 15*time.Minute) // cleanups run programs too
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &failed
