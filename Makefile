@@ -18,13 +18,49 @@ build: ## Build both programs into bin/
 
 IMAGE     ?= evalworker
 CA_BUNDLE ?= /etc/ssl/certs/ca-certificates.crt
+FILES     ?= $(BIN)/image
+
+# What programs and image say of their sources. An archive has no version control: name them there.
+VERSION   ?= $(shell git describe --tags --match 'v[0-9]*' 2>/dev/null || echo devel)
+REVISION  ?= $(shell git rev-parse HEAD 2>/dev/null)
+MODIFIED  ?= $(if $(shell git status --porcelain 2>/dev/null | head -1),true,false)
+CREATED   ?= $(shell TZ=UTC git log -1 --format=%cd --date=format-local:%Y-%m-%dT%H:%M:%SZ 2>/dev/null)
+STAMP      = github.com/evalworker/evalworker/internal/cli
+IMAGE_ARGS = --build-arg VERSION='$(VERSION)' --build-arg REVISION='$(REVISION)' --build-arg MODIFIED='$(MODIFIED)' --build-arg CREATED='$(CREATED)'
 
 .PHONY: image
-image: ## Build the image $(IMAGE) with Docker, from local files only
-	rm -rf $(BIN)/image && mkdir -p $(BIN)/image
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(BIN)/image/ ./cmd/evalworker ./cmd/emitter
-	cp $(CA_BUNDLE) $(BIN)/image/ca-certificates.crt
-	docker build -t $(IMAGE) -f deploy/Dockerfile $(BIN)/image
+image: image-files ## Build the image $(IMAGE) with Docker, from local files only
+	docker build -t $(IMAGE) --target local $(IMAGE_ARGS) -f deploy/Dockerfile $(FILES)
+
+.PHONY: image-source
+image-source: ## Build the image $(IMAGE) with Docker, in golang's image from a registry
+	docker build -t $(IMAGE) $(IMAGE_ARGS) -f deploy/Dockerfile .
+
+# The files of the image: those of root, and under owned what its user owns in /var/lib. One commit gives the same
+# files on every machine that has the same version of Go and CA_BUNDLE.
+.PHONY: image-files
+image-files: $(BIN)/sbom ## Build what the image holds, with its bill of materials, into $(FILES)
+	rm -rf $(FILES) && mkdir -p $(FILES)/root/usr/local/bin $(FILES)/root/etc/ssl/certs $(FILES)/root/usr/share/doc/evalworker
+	mkdir -p $(FILES)/owned/evalworker $(FILES)/owned/emitter && mkdir -m 1777 $(FILES)/root/tmp
+	CGO_ENABLED=0 GOOS=linux $(GO) build -trimpath -buildvcs=false -o $(FILES)/root/usr/local/bin/ \
+	  -ldflags '-s -w -X $(STAMP).version=$(VERSION) -X $(STAMP).revision=$(REVISION) -X $(STAMP).modified=$(MODIFIED)' ./cmd/evalworker ./cmd/emitter
+	install -m 644 $(CA_BUNDLE) $(FILES)/root/etc/ssl/certs/ca-certificates.crt
+	$(BIN)/sbom -version '$(VERSION)' -created '$(CREATED)' -dir $(FILES)/root/usr/share/doc/evalworker \
+	  $(FILES)/root/usr/local/bin/evalworker $(FILES)/root/usr/local/bin/emitter
+
+$(BIN)/sbom: tools/go.mod $(wildcard tools/sbom/*.go)
+	cd tools && $(GO) build -o $(abspath $(BIN))/sbom ./sbom
+
+$(BIN)/docker-compose: tools/compose/go.mod
+	cd tools/compose && $(GO) build -o $(abspath $(BIN))/docker-compose github.com/docker/compose/v2/cmd
+
+.PHONY: compose-check
+compose-check: ## Run deploy/compose.yaml with Docker: every event is evaluated, and a stop loses none
+	cd test/deploy && $(GO) test -count=1 -v -run '^TestCompose' .
+
+.PHONY: image-check
+image-check: ## Build and run the image, check its labels and bill of materials, and build its files again: they are the same
+	cd test/deploy && $(GO) test -count=1 -v -run '^TestImage' .
 
 .PHONY: demo
 demo: ## Run the whole loop in one process
@@ -57,8 +93,8 @@ faults-short: ## Run the rows of faults that CI runs
 	@$(MAKE) --no-print-directory faults ROWS=ci
 
 .PHONY: peers
-peers: ## Test deploy/ with Helm's engine, Terraform's language and the types of Datadog's API, and spans with Datadog's own trace agent: modules of their own
-	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 ./...
+peers: ## Test deploy/ with Helm's engine and Docker, Terraform's language and the types of Datadog's API, and spans with Datadog's own trace agent: modules of their own
+	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 -timeout 25m ./...
 	cd test/terraform && $(GO) vet ./... && $(GO) test -count=1 ./...
 	cd test/datadog && $(GO) vet ./... && $(GO) test -count=1 ./...
 	cd test/agent && $(GO) vet ./... && $(GO) test ./...
@@ -122,9 +158,10 @@ $(LINT): tools/go.mod
 	cd tools && $(GO) build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: lint
-lint: $(LINT) ## Run go vet, on bench/decoders too, which is a module of its own, and golangci-lint
+lint: $(LINT) ## Run go vet, on modules of their own too, and golangci-lint
 	$(GO) vet $(PKGS)
 	cd bench/decoders && $(GO) vet ./...
+	cd tools && $(GO) vet ./sbom
 	$(LINT) run $(PKGS)
 
 $(BIN)/govulncheck: tools/go.mod

@@ -54,7 +54,7 @@ or a setting is wrong.`,
 		Version:       cli.ReadBuild().String(), // --version
 	}
 	root.SetVersionTemplate("emitter {{.Version}}\n")
-	root.AddCommand(newSend(), newServe(), newSimulate(), newVersion())
+	root.AddCommand(newSend(), newServe(), newReady(), newSimulate(), newVersion())
 	return root
 }
 

@@ -8,7 +8,7 @@ import (
 
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	command.Test(t, newRoot, "brokers", "topic", "sasl-username", "sasl-region", "tls-server-name", "listen", "start")
+	command.Test(t, newRoot, "brokers", "topic", "sasl-username", "sasl-region", "tls-server-name", "listen", "start", "url")
 }
 
 // TestDocumentedCommands: what documents tell people to run exists.

@@ -272,8 +272,17 @@ func TestServeStopsInGoodOrder(t *testing.T) {
 	if code := run(t.Context(), []string{"serve", "--listen", "127.0.0.1:0", "--spool-dir", dir}, strings.NewReader(""), io.Discard, &stderr); code != cli.ExitFailure || !strings.Contains(stderr.String(), fmt.Sprintf("in use by another process (process %d): %s; stop it, or set --spool-dir to another folder", s.cmd.Process.Pid, dir)) {
 		t.Errorf("a second one in the same folder: exit code %d, %s", code, &stderr)
 	}
+	ready := func() int {
+		return run(t.Context(), []string{"ready", "--url", s.url}, strings.NewReader(""), io.Discard, io.Discard)
+	}
+	if code := ready(); code != cli.ExitOK {
+		t.Errorf("emitter ready: exit code %d", code)
+	}
 	if code := s.stop(t); code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
+	}
+	if code := ready(); code != cli.ExitFailure {
+		t.Errorf("emitter ready after the stop: exit code %d", code)
 	}
 	if got := delivered(t, addr, 2); !slices.Equal(got["7"], []string{"a"}) {
 		t.Errorf("delivered %v", got)

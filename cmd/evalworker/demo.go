@@ -48,6 +48,7 @@ That a broken version is found is expected of 1000 events and more.`,
 	cli.Choice(cmd, &cfg.Scenario, "scenario", "", demo.Scenarios(), "scenario to play")
 	f.StringVar(&cfg.Dir, "dir", "", "folder for configuration, store and dataset, empty or not there yet (default: a new temporary one)")
 	f.IntVar(&cfg.Port, "kafka-port", 0, "port of the embedded broker on 127.0.0.1 (default: a free one)")
+	f.IntVar(&cfg.HealthPort, "health-port", 0, "port of the worker's health server on 127.0.0.1 (default: a free one)")
 	f.BoolVar(&asJSON, "json", false, "print one JSON object")
 	f.BoolVar(&keep, "keep", false, "stay up afterwards, and print what to try from another terminal")
 	f.BoolVarP(&verbose, "verbose", "v", false, "show the worker's log")
@@ -68,8 +69,16 @@ func runDemo(ctx context.Context, g *globals, cfg demo.Config, asJSON, keep, ver
 	}
 	bar := cli.NewProgress(g.stderr, int64(cfg.Events), "events", false)
 	d, err := demo.Start(ctx, cfg, demo.Deps{Log: log, Version: cli.ReadBuild().Version, Getenv: g.getenv, Progress: func(done int) { bar.Set(int64(done)) }})
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "listen" && cfg.Port != 0 {
-		return fmt.Errorf("%w; set --kafka-port to another port, or leave it out for a free one", err)
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "listen" {
+		const mend = "%w; set %s to another port, or leave it out for a free one"
+		addr, _ := op.Addr.(*net.TCPAddr)
+		switch addr.AddrPort().Port() {
+		case 0: // any that is free
+		case uint16(cfg.Port):
+			return fmt.Errorf(mend, err, "--kafka-port")
+		case uint16(cfg.HealthPort):
+			return fmt.Errorf("start health server: "+mend, op, "--health-port")
+		}
 	}
 	if err != nil {
 		return err

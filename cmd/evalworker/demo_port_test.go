@@ -22,8 +22,11 @@ func TestDemoPortTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("evalworker: start embedded broker: listen tcp %s: bind: address already in use; set --kafka-port to another port, or leave it out for a free one\n", l.Addr())
-	if code, stdout, stderr := call(t, "demo", "--kafka-port", port, "--dir", filepath.Join(t.TempDir(), "world")); code != cli.ExitFailure || stdout != "" || stderr != want {
-		t.Errorf("exit code %d, stdout %q, stderr %q, want %q", code, stdout, stderr, want)
+	const mend = "listen tcp %s: bind: address already in use; set %s to another port, or leave it out for a free one\n"
+	for flag, begin := range map[string]string{"--kafka-port": "evalworker: start embedded broker: ", "--health-port": "evalworker: start health server: "} {
+		want := begin + fmt.Sprintf(mend, l.Addr(), flag)
+		if code, stdout, stderr := call(t, "demo", flag, port, "--dir", filepath.Join(t.TempDir(), "world")); code != cli.ExitFailure || stdout != "" || stderr != want {
+			t.Errorf("exit code %d, stdout %q, stderr %q, want %q", code, stdout, stderr, want)
+		}
 	}
 }

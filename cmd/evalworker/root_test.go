@@ -10,7 +10,7 @@ import (
 
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	command.Test(t, func() *cobra.Command { return newRoot(&globals{}) }, "since", "until", "project", "dataset", "labels", "key", "env", "docs", "team", "notify")
+	command.Test(t, func() *cobra.Command { return newRoot(&globals{}) }, "since", "until", "project", "dataset", "labels", "key", "env", "docs", "team", "notify", "url")
 }
 
 // TestDocumentedCommands: what documents and messages of monitors tell people to run exists.

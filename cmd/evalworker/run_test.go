@@ -58,11 +58,17 @@ health: {listen: 127.0.0.1:0}
 	if code := status(t, health+"/readyz"); code != http.StatusOK {
 		t.Errorf("not ready after 20 events: %d", code)
 	}
+	if code, stdout, stderr := call(t, "ready", "--url", health); code != cli.ExitOK || stdout+stderr != "" {
+		t.Errorf("evalworker ready: exit code %d, %q, %q", code, stdout, stderr)
+	}
 	terminate()
 	if code := <-ended; code != cli.ExitOK {
 		t.Errorf("exit code %d", code)
 	}
 	log.await(t, regexp.MustCompile(`"msg":"worker stopped".*"consumed":20,.*"evaluated":20`), ended)
+	if code, _, stderr := call(t, "ready", "--url", health); code != cli.ExitFailure || !strings.HasPrefix(stderr, "evalworker: not ready: ") {
+		t.Errorf("evalworker ready after the end: exit code %d, %q", code, stderr)
+	}
 	out.mu.Lock()
 	defer out.mu.Unlock()
 	if out.text.Len() > 0 {

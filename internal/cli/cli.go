@@ -1,7 +1,7 @@
 // Package cli holds what the programs emitter and evalworker share on the command
 // line: exit codes, signals, errors of wrong use, flags with a closed set of values,
-// completion, words of a shell, a progress bar, the version of the build, and counts in
-// words.
+// completion, words of a shell, a progress bar, the version of the build, the question
+// whether a server is ready, and counts in words.
 //
 //	func main() { cli.Main(func(ctx context.Context) int { return run(ctx, os.Args[1:]) }) }
 //

@@ -43,6 +43,28 @@ func LoadComplete(path string, environ []string) (*Config, error) {
 	return c, nil
 }
 
+// HealthListen returns the address of the health server, for who asks a worker whether it is
+// ready: faults of other keys and other files are not looked for.
+func HealthListen(path string, environ []string) (string, error) {
+	const key = "health.listen"
+	c := Default()
+	var faults fault.List
+	if path != "" {
+		data, err := regular.Read(path, strictyaml.MaxBytes+1)
+		if err != nil {
+			faults = fault.List{{File: path, Problem: "cannot be read", Expected: reason(err)}}
+		} else if doc, found := decode(path, data, &c); doc == nil || doc.Broken(key) {
+			faults = found
+		}
+	}
+	env := newEnvironment(environ)
+	_ = env.apply(&c) // an address has no faults of its own
+	if _, fromEnv := env.origin[key]; fromEnv {
+		return c.Health.Listen, nil
+	}
+	return c.Health.Listen, faults.Err()
+}
+
 // load also returns the document that the file holds; nil without a file.
 func load(path string, environ []string) (*Config, *strictyaml.Document, error) {
 	c := Default()

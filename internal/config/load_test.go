@@ -301,3 +301,36 @@ func TestNoEcho(t *testing.T) {
 		t.Errorf("faults (-want +got):\n%s", d)
 	}
 }
+
+// TestHealthListen: a probe finds its server while anything else has faults.
+func TestHealthListen(t *testing.T) {
+	t.Parallel()
+	const variable = "EVALWORKER_HEALTH_LISTEN=127.0.0.1:3"
+	for name, tt := range map[string]struct {
+		text    string // of the file; empty: no file
+		environ []string
+		want    string // empty: a fault
+	}{
+		"no file":               {want: "127.0.0.1:8787"},
+		"in the file":           {text: "health: {listen: ':1'}", want: ":1"},
+		"faults of other keys":  {text: "evaluators: [{name: a, type: nothing}]\nkafka: {topics: x}\nhealth: {listen: ':1'}", want: ":1"},
+		"in the environment":    {text: "health: {listen: ':1'}", environ: []string{variable, "EVALWORKER_KAFKA_MAX_IN_FLIGHT=many"}, want: "127.0.0.1:3"},
+		"no YAML":               {text: "health: {listen: "},
+		"no text":               {text: "health: {listen: [1]}"},
+		"no YAML, but variable": {text: "health: {listen: ", environ: []string{variable}, want: "127.0.0.1:3"},
+	} {
+		path := ""
+		if tt.text != "" {
+			path = filepath.Join(t.TempDir(), "evalworker.yaml")
+			if err := os.WriteFile(path, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, err := config.HealthListen(path, tt.environ); (err == nil) != (tt.want != "") || err == nil && got != tt.want {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, tt.want)
+		}
+	}
+	if _, err := config.HealthListen(filepath.Join(t.TempDir(), "none.yaml"), nil); err == nil {
+		t.Error("a file that is not there has no fault")
+	}
+}

@@ -29,12 +29,13 @@ import (
 
 // Config configures a demo.
 type Config struct {
-	Events   int           // how many to publish
-	Seed     uint64        // the same seed yields the same events and counts
-	Duration time.Duration // time over which they are spread; 0: as fast as possible
-	Scenario string        // regressed or healthy
-	Dir      string        // an empty folder for configuration, store and dataset; "": a new temporary one
-	Port     int           // of the embedded broker on loopback; 0: a free one
+	Events     int           // how many to publish
+	Seed       uint64        // the same seed yields the same events and counts
+	Duration   time.Duration // time over which they are spread; 0: as fast as possible
+	Scenario   string        // regressed or healthy
+	Dir        string        // an empty folder for configuration, store and dataset; "": a new temporary one
+	Port       int           // of the embedded broker on loopback; 0: a free one
+	HealthPort int           // of the worker's health server on loopback; 0: a free one
 }
 
 // DefaultConfig plays 2,000 events of the scenario with a broken prompt version.
@@ -58,8 +59,10 @@ func (c Config) Validate() fault.List {
 	if names := scenario.Names(); !slices.Contains(names, c.Scenario) {
 		fs.Add("scenario", fmt.Sprintf("unknown scenario %q", c.Scenario), "want one of "+strings.Join(names, ", "))
 	}
-	if c.Port < 0 || c.Port > 65535 {
-		fs.Add("kafka-port", fmt.Sprintf("%d is no port", c.Port), "want 1 to 65535, or 0 for a free one")
+	for flag, port := range map[string]int{"kafka-port": c.Port, "health-port": c.HealthPort} {
+		if port < 0 || port > 65535 {
+			fs.Add(flag, fmt.Sprintf("%d is no port", port), "want 1 to 65535, or 0 for a free one")
+		}
 	}
 	return fs
 }
@@ -134,7 +137,7 @@ func Start(ctx context.Context, cfg Config, deps Deps) (_ *Demo, err error) {
 		return nil, err
 	}
 	d.addresses.Config, d.workerCfg, err = configure(d.addresses.Dir, d.scenario.Schemas(), settings{
-		Broker: d.broker.Addr(), Model: d.judge.model, BaseURL: d.judge.url,
+		Broker: d.broker.Addr(), Model: d.judge.model, BaseURL: d.judge.url, HealthPort: cfg.HealthPort,
 		// A store for this run only, so that the same seed yields the same counts.
 		Store:   filepath.Join(d.addresses.Dir, fmt.Sprintf("demo-%d.db", os.Getpid())),
 		Datadog: deps.Getenv("DD_AGENT_HOST") != "" || deps.Getenv("DD_TRACE_AGENT_URL") != "",
@@ -236,6 +239,8 @@ type settings struct {
 	BaseURL string // of the scripted judge; empty for a real model
 	Store   string // file
 	Datadog bool   // send to an agent
+
+	HealthPort int // 0: a free one
 }
 
 // configure writes the worker's configuration and schemas into a folder, as a person

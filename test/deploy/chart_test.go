@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
@@ -38,7 +39,7 @@ func TestRendersStrictly(t *testing.T) {
 		kinds  []string
 	}{
 		"default": {"", []string{"ConfigMap", "Deployment", "PersistentVolumeClaim", "PodDisruptionBudget", "Secret", "ServiceAccount"}},
-		"full":    {full(t), []string{"ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "ScaledObject", "Secret", "ServiceAccount", "TriggerAuthentication"}},
+		"full":    {full(t), []string{"ConfigMap", "Deployment", "NetworkPolicy", "PodDisruptionBudget", "PodMonitor", "ScaledObject", "Secret", "ServiceAccount", "TriggerAuthentication"}},
 		"hpa": {
 			fleet + "autoscaling: {mode: hpa, hpa: {selector: {env: prod}}}",
 			[]string{"ConfigMap", "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Secret", "ServiceAccount"},
@@ -81,6 +82,8 @@ func TestRefusesMistakes(t *testing.T) {
 		"a secret without a key":          {"secrets: {modelKey: {name: model}}", "secrets.modelKey"},
 		"a login that KEDA does not have": {strings.Replace(full(t), "SCRAM-SHA-512", "GSSAPI", 1), "GSSAPI"},
 		"a login without a password":      {strings.Replace(full(t), "kafkaPassword: {name: kafka, key: password}", "", 1), "secrets.kafkaPassword"},
+		"a monitor without metrics":       {"metrics: {enabled: false, podMonitor: {enabled: true}}", "metrics.podMonitor.enabled"},
+		"an interval that is none":        {"metrics: {podMonitor: {interval: 0s}}", "interval"},
 		"no evaluators":                   {"config: {evaluators: []}", "evaluators"},
 		"a store that is none":            {"config: {store: {url: \"mysql://db\"}}", "url"},
 	} {
@@ -101,6 +104,7 @@ func TestChecksCanFail(t *testing.T) {
 		"Deployment":          {string(mustRender(t, "").find(t, "Deployment").YAML), "terminationGracePeriodSeconds", "terminationGracePeriod"},
 		"ScaledObject":        {string(scaled.YAML), "maxReplicaCount", "maxReplicasCount"},
 		"trigger":             {string(scaled.YAML), "lagThreshold", "lagTreshold"},
+		"PodMonitor":          {string(mustRender(t, full(t)).find(t, "PodMonitor").YAML), "credentials:", "credential:"},
 		"number for a string": {string(scaled.YAML), `lagThreshold: "2000"`, `lagThreshold: 2000`},
 		"persistent lag":      {string(scaled.YAML), "limitToPartitionsWithLag", "excludePersistentLag"},
 	} {
@@ -202,6 +206,52 @@ func TestPodIsRestricted(t *testing.T) {
 	}
 }
 
+// TestPodMonitorAsksTheWorkers: it selects the pods, names their port, and bears the token
+// that they are started with.
+func TestPodMonitorAsksTheWorkers(t *testing.T) {
+	t.Parallel()
+	for _, values := range []string{"metrics: {podMonitor: {enabled: true}}", full(t)} {
+		rendered := mustRender(t, values)
+		monitor := rendered.find(t, "PodMonitor").Typed.(*monitoringv1.PodMonitor)
+		pod := rendered.deployment(t).Spec.Template
+		for name, value := range monitor.Spec.Selector.MatchLabels {
+			if pod.Labels[name] != value {
+				t.Errorf("pods have %s=%q, want %q", name, pod.Labels[name], value)
+			}
+		}
+		endpoint := monitor.Spec.PodMetricsEndpoints[0]
+		if port := pod.Spec.Containers[0].Ports[0].Name; *endpoint.Port != port {
+			t.Errorf("port %q, want %q", *endpoint.Port, port)
+		}
+		mounted := pod.Spec.Volumes[1].Projected.Sources[0].Secret
+		if asks := endpoint.Authorization.Credentials; asks.Name != mounted.Name || asks.Key != mounted.Items[0].Key {
+			t.Errorf("the token is %s of %s, the worker's %s of %s", asks.Key, asks.Name, mounted.Items[0].Key, mounted.Name)
+		}
+	}
+	if _, set := variables(mustRender(t, "").deployment(t).Spec.Template.Spec.Containers[0])["EVALWORKER_HEALTH_METRICS"]; set {
+		t.Error("metrics are on without a variable, which older images refuse")
+	}
+	if got := variables(mustRender(t, "metrics: {enabled: false}").deployment(t).Spec.Template.Spec.Containers[0])["EVALWORKER_HEALTH_METRICS"]; got != "false" {
+		t.Errorf("metrics are off, and the worker is told %q", got)
+	}
+}
+
+// TestVersionLabel: objects and pods say which version runs, in the form of a label.
+func TestVersionLabel(t *testing.T) {
+	t.Parallel()
+	for values, want := range map[string]string{
+		"":                     "0.1.0",
+		"image: {tag: v1.2.3}": "v1.2.3",
+		"image: {tag: " + strings.Repeat("a", 62) + "-" + strings.Repeat("b", 30) + "}": strings.Repeat("a", 62),
+	} {
+		d := mustRender(t, values).deployment(t)
+		const key = "app.kubernetes.io/version"
+		if got, pod := d.Labels[key], d.Spec.Template.Labels[key]; got != want || pod != want {
+			t.Errorf("%q: %q and %q, want %q", values, got, pod, want)
+		}
+	}
+}
+
 // TestNetworkPolicyOpensWhatTheConfigurationNeeds: the ports come from it.
 func TestNetworkPolicyOpensWhatTheConfigurationNeeds(t *testing.T) {
 	t.Parallel()
@@ -222,12 +272,7 @@ func TestNetworkPolicyOpensWhatTheConfigurationNeeds(t *testing.T) {
 // and lets the program check it.
 func TestWorkerAcceptsTheFiles(t *testing.T) {
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "evalworker")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "./cmd/evalworker")
-	build.Dir, build.Env = "../..", append(os.Environ(), "GOFLAGS=-mod=readonly")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	program := buildProgram(t, "evalworker")
 	for _, row := range []struct {
 		values string
 		env    []string

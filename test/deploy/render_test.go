@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
@@ -29,7 +30,7 @@ const chartFolder = "../../deploy/helm/evalworker"
 // object is one rendered object, in its own type and as it stands.
 type object struct {
 	Kind, Name string
-	Typed      any // of Kubernetes; nil for KEDA's
+	Typed      any // of Kubernetes or the Prometheus operator; nil for KEDA's
 	Raw        map[string]any
 	YAML       []byte
 }
@@ -144,6 +145,7 @@ func decode(text []byte) (objects, error) {
 				"HorizontalPodAutoscaler": func() any { return new(autoscalingv2.HorizontalPodAutoscaler) },
 				"NetworkPolicy":           func() any { return new(networkingv1.NetworkPolicy) },
 				"PersistentVolumeClaim":   func() any { return new(corev1.PersistentVolumeClaim) },
+				"PodMonitor":              func() any { return new(monitoringv1.PodMonitor) },
 				"PodDisruptionBudget":     func() any { return new(policyv1.PodDisruptionBudget) },
 				"Secret":                  func() any { return new(corev1.Secret) },
 				"ServiceAccount":          func() any { return new(corev1.ServiceAccount) },

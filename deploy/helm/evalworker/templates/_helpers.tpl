@@ -10,9 +10,14 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 
 {{- define "evalworker.labels" -}}
 {{ include "evalworker.selector" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/version: {{ include "evalworker.version" . | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{/* Version that runs: the image's tag, as far as a label holds it. */}}
+{{- define "evalworker.version" -}}
+{{- .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimAll "-_." }}
 {{- end }}
 
 {{- define "evalworker.serviceAccount" -}}
@@ -54,7 +59,7 @@ sqlite:{{ if hasPrefix "/" $path }}{{ $path }}{{ else }}/var/lib/evalworker/{{ $
 {{- if ne .Values.autoscaling.mode "off" }}{{ fail "autoscaling needs a store that workers share: set config.store.url to postgres://USER@HOST/DATABASE; a SQLite file belongs to one worker" }}{{ end }}
 {{- if gt (int .Values.replicas) 1 }}{{ fail (printf "replicas: %d workers cannot share a SQLite file: set config.store.url to postgres://USER@HOST/DATABASE, or replicas to 1" (int .Values.replicas)) }}{{ end }}
 {{- end }}
-{{- range $key, $mend := dict "shutdown" "shutdown.graceSeconds and closeSeconds" "health" "secrets.healthToken" }}
+{{- range $key, $mend := dict "shutdown" "shutdown.graceSeconds and closeSeconds" "health" "secrets.healthToken and metrics.enabled" }}
 {{- if hasKey $.Values.config $key }}{{ fail (printf "config.%s: set %s instead, so that the pod's probes and grace period agree" $key $mend) }}{{ end }}
 {{- end }}
 {{- if hasKey (default dict .Values.config.datadog) "enabled" }}{{ fail "config.datadog.enabled: set datadog.agent instead" }}{{ end }}
@@ -63,6 +68,7 @@ sqlite:{{ if hasPrefix "/" $path }}{{ $path }}{{ else }}/var/lib/evalworker/{{ $
 {{- $inFlight := dig "kafka" "max_in_flight" 256 .Values.config | int }}
 {{- if lt (int .Values.autoscaling.lagThreshold) (mul 4 $inFlight) }}{{ fail (printf "autoscaling.lagThreshold: %d is below four times config.kafka.max_in_flight (%d): events in flight alone would scale the fleet" (int .Values.autoscaling.lagThreshold) $inFlight) }}{{ end }}
 {{- end }}
+{{- if and .Values.metrics.podMonitor.enabled (not .Values.metrics.enabled) }}{{ fail "metrics.podMonitor.enabled: there are no metrics to ask for, because metrics.enabled is false" }}{{ end }}
 {{- range $name, $ref := .Values.secrets }}
 {{- if and $ref (or (not $ref.name) (not $ref.key)) }}{{ fail (printf "secrets.%s: name and key are both needed" $name) }}{{ end }}
 {{- end }}

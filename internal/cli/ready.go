@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// readyTimeout bounds the question of [Ready].
+const readyTimeout = 5 * time.Second
+
+// Ready asks the server at a base URL whether it is ready, at /readyz, and returns why it
+// is not. It is for probes of images in which there is no other program to ask with.
+func Ready(ctx context.Context, base string) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	u, err := url.JoinPath(base, "readyz")
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, http.NoBody)
+	if err != nil {
+		return err
+	}
+	client := http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true}, // and no proxy: it asks its own machine
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return fmt.Errorf("not ready: %w", err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode == http.StatusOK {
+		return nil
+	}
+	reason := bufio.NewScanner(io.LimitReader(resp.Body, 4<<10))
+	reason.Scan()
+	return fmt.Errorf("not ready: %s answers %s: %s", u, resp.Status, strings.ToValidUTF8(reason.Text(), ""))
+}
+
+// ProbeURL returns the base URL at which a server that listens on an address is asked from
+// its own machine.
+func ProbeURL(listen string) (string, error) {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", fmt.Errorf("%q is not an address: want host:port", listen)
+	}
+	if port == "0" {
+		return "", errors.New("the port is any that is free")
+	}
+	switch addr, err := netip.ParseAddr(host); {
+	case host == "", err == nil && addr.IsUnspecified() && addr.Is4():
+		host = "127.0.0.1"
+	case err == nil && addr.IsUnspecified():
+		host = "::1"
+	}
+	return "http://" + net.JoinHostPort(host, port), nil
+}
