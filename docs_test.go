@@ -10,7 +10,7 @@ import (
 )
 
 // announced are pages that others link to before they are there.
-var announced = []string{"docs/scaling.md", "docs/datadog.md", "docs/dashboards.md", "docs/runbooks"}
+var announced = []string{"docs/scaling.md", "docs/datadog.md", "docs/dashboards.md", "docs/llm-observability.md", "docs/runbooks"}
 
 // TestIndexNamesEveryPage: docs/README.md has a line for each page.
 func TestIndexNamesEveryPage(t *testing.T) {
