@@ -57,9 +57,18 @@ faults-short: ## Run the rows of faults that CI runs
 	@$(MAKE) --no-print-directory faults ROWS=ci
 
 .PHONY: peers
-peers: ## Test deploy/ with Helm's engine, and spans with Datadog's own trace agent: modules of their own
+peers: ## Test deploy/ with Helm's engine, Terraform's language and the types of Datadog's API, and spans with Datadog's own trace agent: modules of their own
 	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 ./...
+	cd test/terraform && $(GO) vet ./... && $(GO) test -count=1 ./...
+	cd test/datadog && $(GO) vet ./... && $(GO) test -count=1 ./...
 	cd test/agent && $(GO) vet ./... && $(GO) test ./...
+
+.PHONY: clients
+clients: ## Test the clients for Python, Node.js and Java with the providers' own libraries
+	python3 -m venv $(BIN)/python && $(BIN)/python/bin/pip install -q --disable-pip-version-check -r clients/python/tests/requirements.txt
+	cd clients/python && '$(abspath $(BIN))'/python/bin/python -m pytest -q
+	cd clients/node && npm install --no-audit --no-fund --silent && npm test --silent
+	cd clients/java && mvn -q test
 
 .PHONY: bench
 bench: ## Measure a worker on a real broker, beside a bare reader; ratios in one run
@@ -68,6 +77,10 @@ bench: ## Measure a worker on a real broker, beside a bare reader; ratios in one
 .PHONY: soak
 soak: ## Measure a worker's memory after ten minutes of load
 	$(GO) run ./bench -only soak
+
+.PHONY: scale
+scale: ## Simulate fleets of up to 64 workers and write the tables of docs/scaling.md
+	$(GO) test ./kafka/consumer -run '^TestScale$$' -count=1 -update
 
 .PHONY: bench-hot
 bench-hot: ## Run the benchmarks of the hot paths
@@ -126,7 +139,7 @@ fmt: $(LINT) ## Format the code
 	$(LINT) fmt
 
 .PHONY: generate
-generate: ## Write the generated files: event schema, docs of metrics and configuration
+generate: ## Write the generated files: event schema, docs of metrics and configuration, pictures of dashboards
 	$(GO) generate ./...
 
 .PHONY: verify

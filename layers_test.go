@@ -53,6 +53,7 @@ var layers = map[string][]string{
 	"emitter":         {"event", "internal/backoff", "internal/config/fault", "internal/config/secret", "kafka/conn"},
 	"emitter/ddtrace": {},
 	"emitter/mskiam":  {},
+	"emitter/openai":  {"event"},
 
 	// One revision of what is evaluated, and what happens to one event.
 	"policy":   {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "judges", "judges/model", "sampler", "validators"},
@@ -61,7 +62,7 @@ var layers = map[string][]string{
 	// How the processes run.
 	"internal/serve": {"internal/config/fault", "internal/config/secret", "internal/outage"},
 	"internal/config": {
-		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/regular", "internal/serve",
+		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/datadog", "internal/regular", "internal/serve",
 		"kafka/consumer", "policy", "redact", "store", "telemetry", "validators",
 	},
 	"internal/app": {
@@ -72,6 +73,13 @@ var layers = map[string][]string{
 	"internal/summary": {"eval", "event", "stats"},
 	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/jsonscan", "internal/outage", "internal/serve", "sidecar/spool"},
 	"sidecar/spool":    {"internal/config/fault", "internal/regular"},
+
+	// Monitors and dashboards.
+	"deploy/datadog":   {},
+	"internal/datadog": {"deploy/datadog", "eval", "internal/backoff", "internal/config/fault", "internal/config/secret"},
+
+	// What checks the files of deploy/datadog.
+	"deploy/datadog/lint": {"eval", "internal/config/fault", "telemetry"},
 
 	// What the demo and the tests add.
 	"internal/demo/broker":      {"internal/config/fault"},
@@ -101,10 +109,11 @@ var layers = map[string][]string{
 	},
 	"cmd/evalworker": {
 		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/config/fault",
-		"internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
+		"internal/datadog", "internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
 	},
-	"internal/gen":     {"event", "internal/config", "telemetry"},
-	"examples/publish": {"emitter", "event"},
+	"internal/gen":        {"deploy/datadog", "event", "internal/config", "internal/datadog", "internal/gen/boards", "telemetry"},
+	"internal/gen/boards": {"telemetry"},
+	"examples/publish":    {"emitter", "event"},
 	"bench": {
 		"emitter", "event", "internal/app", "internal/config", "internal/demo/modelserver",
 		"internal/testkit/containers", "internal/testkit/datadog", "kafka/conn",
@@ -117,8 +126,8 @@ var rooms = map[string][]string{
 	"github.com/klauspost/compress":         {"kafka/fetch"},
 	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/prometheus/":                {"telemetry"},
-	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/testkit/datadog"},
-	"github.com/sashabaranov/go-openai":     {"judges/model"},
+	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/datadog", "internal/testkit/datadog"},
+	"github.com/sashabaranov/go-openai":     {"judges/model", "emitter/openai"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
 	"modernc.org/sqlite":                    {"store"},
 	"github.com/pressly/goose":              {"store"},

@@ -131,7 +131,7 @@ func BenchmarkPage(b *testing.B) {
 			}
 			fill(rec, combinations)
 			held := heap() - before
-			req := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+			req := httptest.NewRequestWithContext(b.Context(), http.MethodGet, "/metrics", nil)
 			req.Header.Set("Accept", "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3")
 			b.ReportAllocs()
 			var size int

@@ -15,11 +15,11 @@ import (
 // Config says where telemetry goes. The DD_* environment variables override it, as
 // in Datadog's libraries.
 type Config struct {
-	Enabled        bool          `yaml:"enabled" doc:"Send spans and metrics."`
+	Enabled        bool          `yaml:"enabled" doc:"Send spans and metrics to Datadog; health.metrics serves the metrics without it."`
 	AgentURL       string        `yaml:"agent_url" doc:"Trace agent, http://host:8126 or unix:///path; empty: found automatically."`
 	DogStatsDURL   string        `yaml:"dogstatsd_url" doc:"DogStatsD, host:8125 or unix:///path; empty: found automatically."`
 	Service        string        `yaml:"service" doc:"Service name; DD_SERVICE wins."`
-	Env            string        `yaml:"env" doc:"Environment; DD_ENV wins."`
+	Env            string        `yaml:"env" doc:"Environment of the worker's own metrics, and of events that name none; DD_ENV wins."`
 	Version        string        `yaml:"version" doc:"Version; DD_VERSION wins; empty: this program's."`
 	MaxChildAge    time.Duration `yaml:"max_child_age" doc:"Age up to which an event's score joins the original trace; older ones are linked to it."`
 	KeepFailures   float64       `yaml:"keep_failures" doc:"Failing traces kept a second, whatever the trace sampling says."`

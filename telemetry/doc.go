@@ -1,5 +1,5 @@
-// Package telemetry sends spans to Datadog's trace agent and metrics to DogStatsD,
-// and adds span ids to log lines.
+// Package telemetry sends spans to Datadog's trace agent and metrics to DogStatsD, serves
+// the same metrics to Prometheus, and adds span ids to log lines.
 //
 //	t, err := telemetry.New(cfg, telemetry.Deps{Log: log, Version: version})
 //	...
@@ -19,9 +19,23 @@
 // survives sampling decisions and late arrival; a child appears in the same flame
 // graph. Correlation never depends on the child.
 //
+// The first request with a new version of a prompt is an event of DogStatsD, which
+// dashboards lay over their graphs.
+//
+// Counts of requests estimate all of them: each event counts 1/p times, where p is the
+// probability with which it was evaluated at all.
+//
 // Failing evaluations survive sampling, up to keep_failures a second: an eval.run
 // with its own trace is marked as kept, and a span sampling rule keeps the failing
 // eval.score spans of a dropped trace.
+//
+// # Two sinks
+//
+// What is recorded goes to DogStatsD when the configuration is enabled, and to
+// [Telemetry.ServeMetrics] when [Deps] say so. Either works without the other: without
+// Datadog neither the tracer nor its client is started. Names and labels in Prometheus
+// follow from the table. Its gauges stay until they are set again, so those of a partition
+// that the worker does not have any more are taken away ([Telemetry.Partitions]).
 //
 // # Guarantees
 //
@@ -31,7 +45,8 @@
 //   - evalworker.events counts every event, even if its report was dropped.
 //   - Content never leaves: no prompt, output, explanation or evidence is read.
 //     Tag values are sanitised and few; NaN and infinity are dropped.
-//   - Only metrics of the table can be sent: each is a typed constant.
+//   - Only metrics of the table can be sent or served: each is a typed constant.
+//   - The series for Prometheus are bounded; what is more is recorded for the labels other.
 //   - [Telemetry.Close] returns in time even if the agent hangs, and reports what
 //     it abandoned.
 //
@@ -46,8 +61,8 @@
 //
 // # What it does not do
 //
-// It is not a general metrics library. There is only one per process, because the
-// tracer of dd-trace-go is a process-wide singleton: [New] fails while another
-// Telemetry is open. Of the tracer's own health metrics only the drops are
+// It is not a general metrics library. There is only one per process that
+// sends to Datadog, because the tracer of dd-trace-go is a process-wide singleton: [New]
+// fails while another one is open. Of the tracer's own health metrics only the drops are
 // forwarded, as evalworker.dropped.
 package telemetry

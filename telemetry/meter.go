@@ -32,7 +32,10 @@ type meter struct {
 	drops      *drops
 	// envTag says that DD_ENV is the env of all metrics, and that the client adds it by
 	// itself: a metric must not carry two.
-	envTag  bool
+	envTag bool
+	// ownEnv is the tag of metrics of the worker itself, which no event gives one; empty
+	// when the client adds it, or none is known.
+	ownEnv  string
 	tagSets map[string]*tagSet // by tag key; immutable
 	names   *tagSet            // score metrics of DogStatsD, by evaluator
 
@@ -76,6 +79,9 @@ const maxDims = 4096
 
 func newMeter(t target, maxValues int, d *drops, log *slog.Logger) *meter {
 	m := &meter{env: t.env, envTag: t.envTag, drops: d, tagSets: map[string]*tagSet{}, dims: map[dims]*dimTags{}}
+	if t.env != "" && !t.envTag {
+		m.ownEnv = "env:" + sanitizeValue(t.env)
+	}
 	overflow := func(key string) {
 		log.Warn("metric tag has too many values: more become other", slog.String("tag", key), slog.Int("max", maxValues))
 	}
@@ -146,7 +152,7 @@ func (m *meter) newTags(key *dims) *dimTags {
 		tag := set.tag(value)
 		labels = append(labels, set.numbered(tag.n))
 		out.version.set(name, tag.n)
-		if tag.n > 0 && !(name == "env" && m.envTag) {
+		if tag.n > 0 && (name != "env" || !m.envTag) {
 			out.tags = append(out.tags, tag.tag)
 		}
 	}
@@ -169,6 +175,15 @@ func (m *meter) count(id countID, n int64, dims *dimTags, values ...string) {
 	}
 	if in.family != nil {
 		in.family.add(key, float64(n))
+	}
+}
+
+// begin shows a count at 0 on the page for Prometheus, so that its first increase is one.
+func (m *meter) begin(id countID, values ...string) {
+	if in := &m.counts[id]; in.family != nil {
+		buf, _, key := m.tags(in, nil, values)
+		defer m.buffers.Put(buf)
+		in.family.add(key, 0)
 	}
 }
 
@@ -261,6 +276,8 @@ func (m *meter) tags(in *instrument, dims *dimTags, values []string) (*tagBuffer
 	tags, key := buf[:0], seriesKey{}
 	if dims != nil {
 		tags, key.dims = append(tags, dims.tags...), dims.combination
+	} else if m.ownEnv != "" {
+		tags = append(tags, m.ownEnv)
 	}
 	for i, set := range in.own[:min(len(in.own), len(values))] {
 		if tag := set.tag(values[i]); tag.n > 0 {

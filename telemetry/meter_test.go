@@ -44,3 +44,28 @@ func TestLongDimensionsAreForgotten(t *testing.T) {
 		t.Error("a combination of usual length is not remembered")
 	}
 }
+
+// TestEnvOfTheWorkersOwnMetrics: the environment of the configuration is on metrics that
+// no event gives one; that of DD_ENV is added by the client, once.
+func TestEnvOfTheWorkersOwnMetrics(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name string
+		to   target
+		want []string
+	}{
+		{"none", target{}, []string{"eval:e"}},
+		{"of the configuration", target{env: "Prod"}, []string{"env:prod", "eval:e"}},
+		{"of the client", target{env: "prod", envTag: true}, []string{"eval:e"}},
+	} {
+		m := newMeter(test.to, 200, &drops{}, slog.New(slog.DiscardHandler))
+		if _, got, _ := m.tags(&m.counts[countCases], nil, []string{"e"}); !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+	}
+	m := newMeter(target{env: "prod"}, 200, &drops{}, slog.New(slog.DiscardHandler))
+	dims := m.dimsOf(&event.Event{Environment: "staging"})
+	if _, got, _ := m.tags(&m.counts[countRequests], dims, nil); !slices.Equal(got, []string{"env:staging"}) {
+		t.Errorf("an event's own environment: %q", got)
+	}
+}

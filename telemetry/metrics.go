@@ -181,14 +181,14 @@ var counts = [numCounts]Metric{
 	countLinks: {
 		"evalworker.links", TypeCount, "span",
 		[]string{"mode", "source", "reason"},
-		"eval.run spans, by their relation to the original span (child, link, none) and where its ids came from (headers, fields, none). reason says why there is none, or which id was not used: absent, zero (no span was active), trace_malformed, span_malformed, span_missing, differs (another trace than the one that counts); empty when all ids agree.",
+		"eval.run spans, by their relation to the original span (child, link, none; only with Datadog) and where its ids came from (headers, fields, none). reason says why there is none, or which id was not used: absent, zero (no span was active), trace_malformed, span_malformed, span_missing, differs (another trace than the one that counts); empty when all ids agree.",
 	},
 	countJudgeTokens: {"evalworker.judge.tokens", TypeCount, "token", []string{"eval", "model", "kind"}, "Tokens that judges used; kind is input or output."},
-	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed: timeout, rate_limited, quota, unavailable, breaker_open, auth, bad_request, refused, content_filter, truncated, unparsable, redaction, canceled, internal."},
+	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed: timeout, rate_limited, quota, unavailable, auth, bad_request, refused, content_filter, truncated, unparsable, redaction, canceled, internal. While a circuit breaker is open no call is made; the verdicts that it costs are in llm.eval.count with outcome error."},
 	countDropped: {
 		"evalworker.dropped", TypeCount, "",
 		[]string{"sink", "reason"},
-		"What could not be delivered: reports (sink reports), values (values), payloads and metrics (dogstatsd), traces (traces). For sink consumer, what was skipped in Kafka: lost_to_retention counts events that were deleted unread, control_record markers of transactions, offset_out_of_range partitions that were created again.",
+		"What could not be delivered: reports (sink reports), values (values), payloads, metrics and events of releases (dogstatsd), traces (traces), gauges of which there are too many (prometheus). For sink consumer, what was skipped in Kafka: lost_to_retention counts events that were deleted unread, control_record markers of transactions, offset_out_of_range partitions that were created again.",
 	},
 	countCases:   {"evalworker.cases", TypeCount, "", []string{"eval"}, "Failures newly recorded as cases. eval is several when a report has more failures than were new."},
 	countReloads: {"evalworker.reloads", TypeCount, "", []string{"outcome"}, "Reloads of the configuration; outcome is applied or refused. A refused one leaves the old in place."},
@@ -203,7 +203,7 @@ var gauges = [numGauges]Metric{
 	gaugeQueue:          {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
 	gaugeStoreDown:      {"evalworker.store_down", TypeGauge, "", nil, "1 while the store takes nothing and failing events wait for it, else 0."},
 	gaugeKafkaDown:      {"evalworker.kafka_down", TypeGauge, "", nil, "1 while Kafka cannot be reached, takes no commits or does not let the worker in, else 0."},
-	gaugePartitionsDown: {"evalworker.partitions_down", TypeGauge, "", nil, "The worker's partitions that cannot be read: without a leader, or damaged. Their lag grows, the others are read."},
+	gaugePartitionsDown: {"evalworker.partitions_down", TypeGauge, "", nil, "The worker's partitions that cannot be read: without a leader, or damaged. Of those evalworker.lag and evalworker.unfinished are not sent, and evalworker.oldest_age_seconds grows; the others are read."},
 	gaugeSamplerSkewed:  {"evalworker.sampler_skewed", TypeGauge, "", nil, "Pairs of an evaluator and a rule whose kept share is not explained by their rate, or whose events have too few ids. /statusz and the log say which, why, and what mends it."},
 	gaugeConfigRefused:  {"evalworker.config_refused", TypeGauge, "", nil, "1 while the configuration on disk is not what runs, because it was refused, else 0. The log and /statusz say why."},
 }
@@ -254,12 +254,21 @@ Generated from the table in the package telemetry. Do not edit.
 
 **dims** stands for the tags ` + codeList(dimKeys) + `. A tag whose value is not known is
 left out. Every metric also carries ` + "`service` and `version`" + `. Where DD_ENV is set, it is the ` + "`env`" + ` of every metric;
-otherwise ` + "`env`" + ` is the event's environment.
+otherwise ` + "`env`" + ` is the event's environment, and ` + "`datadog.env`" + ` for events that have none and for metrics without dims.
 
 Tag values are lower case, at most 200 bytes, of letters and digits of any script and ` + "`_ . / - :`" + `. The first
 ` + "`max_tag_values`" + ` values of a key keep their names; later ones become ` + "`other`" + `, and the log says so once a key.
 
 Distributions send every value, so sums are exact. Enable percentiles in Datadog for those that need them.
+
+**1/p**: an event is evaluated when its hash is below the largest of its evaluators' rates, so p is that rate, times the probability with which
+it was published. Counts of requests as they were sampled would overstate errors where a rule keeps them. Rates of verdicts are those of
+` + "`llm.eval.weighted`" + `. Requests that no evaluator may see (condition or rate 0) are in no count.
+
+**Prometheus** has the same metrics on ` + "`/metrics`" + ` of the health server: dots are underscores, counts end in ` + "`_total`" + `, distributions are
+histograms, ` + "`llm.eval.<name>`" + ` is ` + "`llm_eval_score{eval=\"<name>\"}`" + `, and labels are the tags, empty when not known. ` + "`target_info`" + ` has
+service, version and env of the worker. A count or gauge has at most ` + fmt.Sprint(maxSeries) + ` series, a histogram ` + fmt.Sprint(maxHistograms) + `; what is more is recorded for the labels
+` + "`other`" + `. Beside them are ` + "`go_*` and `process_*`" + ` of Prometheus' library.
 
 | metric | type | unit | tags | meaning |
 |---|---|---|---|---|
@@ -268,6 +277,10 @@ Distributions send every value, so sums are exact. Enable percentiles in Datadog
 	slices.SortStableFunc(metrics, func(a, b Metric) int { return cmp.Compare(a.Name, b.Name) })
 	for _, m := range metrics {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | %s |\n", m.Name, m.Type, cmp.Or(m.Unit, "-"), tagsDoc(m.Tags), strings.ReplaceAll(m.Help, "|", "\\|"))
+	}
+	b.WriteString("\nBuckets of the histograms in Prometheus, besides `+Inf`:\n\n| histogram | upper bounds |\n|---|---|\n")
+	for i := range distributions {
+		fmt.Fprintf(&b, "| %s | %s |\n", prometheusName(&distributions[i]), strings.Trim(fmt.Sprint(bounds[i]), "[]"))
 	}
 	return b.Bytes()
 }

@@ -170,15 +170,21 @@ func (t *Telemetry) Dropped(sink, reason string, n int) {
 	}
 }
 
+// Outcomes of a reload.
+const (
+	reloadApplied = "applied"
+	reloadRefused = "refused"
+)
+
 // Reload counts a reload of the configuration, applied or refused. A refused one is on
 // disk until another is applied, or the worker ends.
 func (t *Telemetry) Reload(applied bool) {
 	if t.discarding() {
 		return
 	}
-	outcome := "applied"
+	outcome := reloadApplied
 	if !applied {
-		outcome = "refused"
+		outcome = reloadRefused
 	}
 	t.refused.Store(!applied)
 	t.meter.count(countReloads, 1, nil, outcome)

@@ -26,7 +26,7 @@ type page map[string]*dto.MetricFamily
 func scrape(t *testing.T, tel *telemetry.Telemetry) page {
 	t.Helper()
 	rec := httptest.NewRecorder()
-	tel.ServeMetrics(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	tel.ServeMetrics(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	if rec.Code != http.StatusOK {
 		t.Fatalf("%d: %s", rec.Code, rec.Body)
 	}
@@ -218,7 +218,7 @@ func TestPrometheusIsOffUnlessAsked(t *testing.T) {
 	}
 	for _, tel := range []*telemetry.Telemetry{nil, {}, tel} {
 		rec := httptest.NewRecorder()
-		tel.ServeMetrics(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		tel.ServeMetrics(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 		if rec.Code != http.StatusNotFound {
 			t.Errorf("%d, want 404", rec.Code)
 		}
@@ -250,6 +250,24 @@ func TestPrometheusHostileLabels(t *testing.T) {
 	}
 }
 
+// TestCountsBeginAtZero: the first refused reload is an increase, because the count was
+// there before.
+func TestCountsBeginAtZero(t *testing.T) {
+	t.Parallel()
+	tel := prometheusOnly(t, nil)
+	p := scrape(t, tel)
+	for name, labels := range map[string][]string{
+		"evalworker_events_total":  {"outcome=evaluated", "outcome=unwanted", "outcome=sampled_out"},
+		"evalworker_reloads_total": {"outcome=applied", "outcome=refused"},
+	} {
+		for _, label := range labels {
+			if found := p.find(name, label); len(found) != 1 || found[0].GetCounter().GetValue() != 0 {
+				t.Errorf("%s{%s}: %v", name, label, found)
+			}
+		}
+	}
+}
+
 // TestNegotiation: a client that asks for OpenMetrics gets it, others a text.
 func TestNegotiation(t *testing.T) {
 	t.Parallel()
@@ -261,7 +279,7 @@ func TestNegotiation(t *testing.T) {
 		"":                                                                          "text/plain; version=0.0.4",
 		"application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited,text/plain;q=0.2": "text/plain; version=0.0.4",
 	} {
-		contentType, body := get(tel, accept)
+		contentType, body := get(t, tel, accept)
 		if !strings.HasPrefix(contentType, want) || strings.HasSuffix(body, "\n# EOF\n") != strings.Contains(want, "openmetrics") || strings.Count(body, "# EOF") > 1 {
 			t.Errorf("Accept %q: content type %q, want %q; end %q", accept, contentType, want, body[len(body)-20:])
 		}
@@ -269,8 +287,9 @@ func TestNegotiation(t *testing.T) {
 }
 
 // get asks for a page in a format.
-func get(tel *telemetry.Telemetry, accept string) (contentType, body string) {
-	req := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+func get(t *testing.T, tel *telemetry.Telemetry, accept string) (contentType, body string) {
+	t.Helper()
+	req := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil)
 	req.Header.Set("Accept", accept)
 	rec := httptest.NewRecorder()
 	tel.ServeMetrics(rec, req)
@@ -292,8 +311,8 @@ func TestPageIsTheLibrarys(t *testing.T) {
 	tel.OldestAge(7, 0.1+0.2)
 	closed(t, tel)
 	families := scrape(t, tel)
-	_, plain := get(tel, "text/plain")
-	_, open := get(tel, "application/openmetrics-text;version=1.0.0")
+	_, plain := get(t, tel, "text/plain")
+	_, open := get(t, tel, "application/openmetrics-text;version=1.0.0")
 	for _, m := range telemetry.Metrics() {
 		name, _, _ := inPrometheus(m)
 		if families[name] == nil {
@@ -338,13 +357,13 @@ func TestSlowScrapes(t *testing.T) {
 	var clients sync.WaitGroup
 	for range 3 {
 		clients.Go(func() {
-			tel.ServeMetrics(slow{httptest.NewRecorder(), waiting, release}, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+			tel.ServeMetrics(slow{httptest.NewRecorder(), waiting, release}, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 		})
 		<-waiting
 	}
 	tel.Lag(3, 1, 1)
 	rec := httptest.NewRecorder()
-	tel.ServeMetrics(rec, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	tel.ServeMetrics(rec, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
 	if rec.Code != http.StatusServiceUnavailable {
 		t.Errorf("one client too many: %d", rec.Code)
 	}
@@ -384,6 +403,10 @@ func TestLostPartitions(t *testing.T) {
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%s has the partitions %v, want %v", tt.name, got, tt.want)
 		}
+	}
+	tel.Lag(1, 8, 8)
+	if got := scrape(t, tel).sum("evalworker_lag", "partition=1"); got != 8 {
+		t.Errorf("a partition that has come back has a lag of %v", got)
 	}
 	tel.Partitions()
 	closed(t, tel)
@@ -433,6 +456,19 @@ func TestSeriesAreBounded(t *testing.T) {
 			}
 			seen[key] = true
 		}
+	}
+}
+
+// TestOther: a value that is called other, and those beyond the bound, are one series.
+func TestOther(t *testing.T) {
+	t.Parallel()
+	tel := prometheusOnly(t, func(c *telemetry.Config) { c.RequestMetrics, c.MaxTagValues = true, 2 })
+	for _, m := range []string{"a", "b", "c", "other", "Other"} {
+		tel.Report(report(func(r *eval.Report) { r.Event.Model = m }))
+	}
+	closed(t, tel)
+	if found := scrape(t, tel).find("llm_requests_total", "model=other"); len(found) != 1 || found[0].GetCounter().GetValue() != 3 {
+		t.Errorf("other: %v, want one series of 3", found)
 	}
 }
 

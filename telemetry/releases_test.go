@@ -28,7 +28,7 @@ func TestRelease(t *testing.T) {
 		rec, out, _ := newTestRecorder(target{}, 100)
 		rec.report(released("returns", "6"))
 		rec.report(released("returns", "7")) // in the first minutes all versions are new to the worker
-		time.Sleep(releaseQuiet)
+		<-time.After(releaseQuiet)
 		rec.report(released("returns", "7"))
 		rec.report(released("greeting", "1")) // the first version of its prompt
 		rec.report(released("returns", ""))
@@ -64,7 +64,7 @@ func TestReleasesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec, out, d := newTestRecorder(target{}, 2*maxVersions)
 		rec.report(released("returns", "1"))
-		time.Sleep(releaseQuiet)
+		<-time.After(releaseQuiet)
 		for i := range 2 * maxVersions {
 			rec.report(released("returns", fmt.Sprint("id-", i)))
 		}
@@ -77,7 +77,7 @@ func TestReleasesAreBounded(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		rec, out, _ := newTestRecorder(target{}, 5)
-		time.Sleep(releaseQuiet)
+		<-time.After(releaseQuiet)
 		for i := range 50 {
 			rec.report(released("returns", fmt.Sprint(i)))
 		}
@@ -99,7 +99,7 @@ func TestReleaseNeedsDatadog(t *testing.T) {
 		rec, out, _ := newTestRecorder(target{env: "prod", envTag: true}, 10)
 		client := rec.meter.statsd
 		rec.report(released("returns", "1"))
-		time.Sleep(releaseQuiet)
+		<-time.After(releaseQuiet)
 		rec.report(released("returns", "2"))
 		if len(out.events) != 1 || slices.ContainsFunc(out.events[0].Tags, func(tag string) bool { return tag == "env:prod" }) {
 			t.Errorf("events %+v: the client adds DD_ENV by itself", out.events)

@@ -101,6 +101,7 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 	t.meter = newMeter(to, cfg.MaxTagValues, t.drops, deps.Log)
 	if deps.Prometheus {
 		newExposition(t.meter, to, deps.Log)
+		t.begin()
 	}
 	if cfg.Enabled {
 		if err := t.startDatadog(cfg, to); err != nil {
@@ -118,6 +119,16 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 	}
 	t.running.Go(t.run)
 	return t, nil
+}
+
+// begin shows the counts whose tags are known before anything happens.
+func (t *Telemetry) begin() {
+	for _, d := range []eval.Disposition{eval.DispositionEvaluated, eval.DispositionUnwanted, eval.DispositionSampledOut} {
+		t.meter.begin(countEvents, string(d))
+	}
+	for _, outcome := range []string{reloadApplied, reloadRefused} {
+		t.meter.begin(countReloads, outcome)
+	}
 }
 
 // startDatadog starts what sends to Datadog: the tracer and the DogStatsD client.

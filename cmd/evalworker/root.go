@@ -127,7 +127,7 @@ line or the configuration is wrong. docs/running-workers.md says more.`,
 		}
 	}
 	add(groupStart, newDemoCommand(g), newInitCommand(g), newCheckCommand(g))
-	add(groupWork, newRunCommand(g), newEvalCommand(g), newDatasetsCommand(g), newDLQCommand(g))
+	add(groupWork, newRunCommand(g), newEvalCommand(g), newDatasetsCommand(g), newDLQCommand(g), newDatadogCommand(g))
 	add(groupOther, newVersionCommand(g))
 	root.SetCompletionCommandGroupID(groupOther)
 	return root

@@ -10,7 +10,14 @@ import (
 
 func TestCommands(t *testing.T) {
 	t.Parallel()
-	command.Test(t, func() *cobra.Command { return newRoot(&globals{}) }, "since", "until", "labels", "key")
+	command.Test(t, func() *cobra.Command { return newRoot(&globals{}) }, "since", "until", "labels", "key", "env", "docs", "team", "notify")
+}
+
+// TestDocumentedCommands: what documents and messages of monitors tell people to run exists.
+func TestDocumentedCommands(t *testing.T) {
+	t.Parallel()
+	command.Documents(t, func() *cobra.Command { return newRoot(&globals{}) },
+		"../../README.md", "../../CONTRIBUTING.md", "../../docs/*.md", "../../docs/runbooks/*.md", "../../deploy/*.md", "../../deploy/datadog/monitors/*.json")
 }
 
 func TestGetenv(t *testing.T) {

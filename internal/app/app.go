@@ -106,7 +106,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	if err != nil {
 		return nil, err
 	}
-	a.telemetry, err = telemetry.New(cfg.Datadog, telemetry.Deps{
+	a.telemetry, err = telemetry.New(cfg.Datadog.Config, telemetry.Deps{
 		Log: component(a.log, "telemetry"), Version: deps.Version, Redact: redactor.Text, Prometheus: cfg.Health.ServesMetrics(),
 	})
 	if err != nil {

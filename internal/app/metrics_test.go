@@ -34,7 +34,7 @@ func (p *performance) testMetricsTable(t *testing.T) {
 		if m.Type != types[entry.Type] {
 			t.Errorf("%s was sent as %s, the table says %s", m.Name, m.Type, entry.Type)
 		}
-		allowed := append([]string{"service", "version"}, entry.Tags...)
+		allowed := append([]string{"env", "service", "version"}, entry.Tags...)
 		for _, tag := range m.Tags {
 			if key, _, _ := strings.Cut(tag, ":"); !slices.Contains(allowed, key) {
 				t.Errorf("%s carries %s, the table knows %v", m.Name, tag, entry.Tags)

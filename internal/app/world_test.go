@@ -217,7 +217,7 @@ func eventually(t *testing.T, what string, cond func() bool) {
 // emit publishes events as an application does, each under the context's span.
 func (w *world) emit(ctx context.Context, events ...event.Event) {
 	w.t.Helper()
-	em, err := emitter.New(emitter.Config{Brokers: []string{w.broker.Addr()}, Topic: topic, Linger: time.Millisecond, TraceContext: ddtrace.FromContext})
+	em, err := emitter.New(emitter.Config{Brokers: []string{w.broker.Addr()}, Topic: topic, Linger: time.Millisecond, Block: true, TraceContext: ddtrace.FromContext})
 	if err != nil {
 		w.t.Fatal(err)
 	}

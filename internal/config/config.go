@@ -3,10 +3,12 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/datadog"
 	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/policy"
@@ -24,7 +26,7 @@ type Config struct {
 	Policy    `yaml:",inline"`
 	Redaction redact.Config      `yaml:"redaction" doc:"What is redacted in content before a judge or the store sees it."`
 	Store     store.Config       `yaml:"store" doc:"Where failing requests are kept as cases."`
-	Datadog   telemetry.Config   `yaml:"datadog" doc:"Where spans and metrics go; DD_... environment variables take precedence."`
+	Datadog   Datadog            `yaml:"datadog" doc:"Where spans and metrics go; DD_... environment variables take precedence."`
 	Health    serve.HealthConfig `yaml:"health" doc:"HTTP server with /livez, /readyz, /statusz and /metrics."`
 	Shutdown  Shutdown           `yaml:"shutdown" doc:"How the worker stops."`
 	Log       Log                `yaml:"log" doc:"How the worker logs; never content, only ids."`
@@ -32,6 +34,36 @@ type Config struct {
 	// NeedsRestart are the keys whose new values a [Watcher] found and which take effect
 	// at the next start.
 	NeedsRestart []string `yaml:"-"`
+}
+
+// Datadog is the section of both that send to Datadog: the worker's telemetry, and the
+// commands that put monitors and dashboards there. Neither knows the other.
+type Datadog struct {
+	telemetry.Config `yaml:",inline"`
+	Monitors         datadog.Config `yaml:"monitors" doc:"Monitors and dashboards, for the commands evalworker datadog; the worker reads none of it."`
+}
+
+// Validate returns every fault.
+func (d Datadog) Validate() fault.List {
+	d.AgentURL = withoutPassword(d.AgentURL) // faults may quote it
+	fs := d.Config.Validate()
+	fs.Under("monitors", d.Monitors.Validate())
+	return fs
+}
+
+// unknownEvaluators returns a fault for each monitored evaluator that is not configured.
+func (d Datadog) unknownEvaluators(all []policy.EvaluatorConfig) fault.List {
+	var fs fault.List
+	var names []string
+	for _, e := range all {
+		names = append(names, e.Name)
+	}
+	for i, name := range d.Monitors.Evaluators {
+		if !slices.Contains(names, name) {
+			fs.Add(fmt.Sprintf("monitors.evaluators[%d]", i), fmt.Sprintf("unknown evaluator %q", name), fault.Suggest(name, names, "there are no evaluators"))
+		}
+	}
+	return fs
 }
 
 // Shutdown bounds the steps of stopping the worker.
@@ -81,7 +113,7 @@ func Default() Config {
 		Kafka:    consumer.DefaultConfig(),
 		Policy:   policy.DefaultConfig(),
 		Store:    store.DefaultConfig(),
-		Datadog:  telemetry.DefaultConfig(),
+		Datadog:  Datadog{telemetry.DefaultConfig(), datadog.DefaultConfig()},
 		Health:   serve.DefaultHealthConfig(),
 		Shutdown: Shutdown{Grace: 25 * time.Second, Close: 10 * time.Second},
 		Log:      Log{Level: Level(slog.LevelInfo), Format: LogJSON},
@@ -104,10 +136,9 @@ func (c *Config) Validate() fault.List {
 		fs.Under("kafka", fault.List{f})
 	}
 	fs.Under("redaction", c.Redaction.Validate())
-	datadog := c.Datadog // a copy, because its faults may quote a URL
-	datadog.AgentURL = withoutPassword(datadog.AgentURL)
 	fs.Under("store", c.Store.Validate())
-	fs.Under("datadog", datadog.Validate())
+	fs.Under("datadog", c.Datadog.Validate())
+	fs.Under("datadog", c.Datadog.unknownEvaluators(c.Evaluators))
 	fs.Under("health", c.Health.Validate())
 	fs.Under("shutdown", c.Shutdown.Validate())
 	fs.Under("log", c.Log.Validate())

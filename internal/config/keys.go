@@ -17,7 +17,7 @@ type Key struct {
 	// Path as faults write it, with NAME for any name and [] for any item.
 	Path string
 	// Type is string, integer, number, boolean, duration, secret, a list of these,
-	// or section, which holds further keys.
+	// numbers by name, or section, which holds further keys.
 	Type string
 	// Default in YAML; empty for a section and for a key without one.
 	Default string
@@ -58,6 +58,11 @@ func walkKeys(v reflect.Value, under string, index []int, keys *[]Key) {
 			if k.index != nil {
 				k.Env = variable(k.Path)
 			}
+			*keys = append(*keys, k)
+			continue
+		}
+		if f.Type.Kind() == reflect.Map && isLeaf(f.Type.Elem()) {
+			k.Type, k.Default = typeName(f.Type.Elem())+"s by name", "{}"
 			*keys = append(*keys, k)
 			continue
 		}

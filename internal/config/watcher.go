@@ -291,6 +291,7 @@ func (w *Watcher) fingerprint() string {
 func (c *Config) restoreFixedKeys(running *Config) []string {
 	kept := *running
 	kept.Policy = c.Policy
+	kept.Datadog.Monitors = c.Datadog.Monitors // which a worker does not read
 	keys := differingKeys(reflect.ValueOf(*c), reflect.ValueOf(kept), "")
 	*c = kept
 	return keys

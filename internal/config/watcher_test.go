@@ -234,7 +234,8 @@ func TestWatcherKeepsWhatNeedsARestart(t *testing.T) {
 	wg.Go(func() { _ = watcher.Loop(ctx, nil, w.reload, w.changed) })
 	defer func() { cancel(); wg.Wait() }()
 
-	w.write(t, config.FileName, withRate("0.7")+"kafka: {topic: other, brokers: [b:1]}\nhealth: {pprof: true}\nstore: {url: 'sqlite:other.db'}\nredaction: {patterns: [{name: CASE, pattern: x}]}\n")
+	w.write(t, config.FileName, withRate("0.7")+"kafka: {topic: other, brokers: [b:1]}\nhealth: {pprof: true}\nstore: {url: 'sqlite:other.db'}\nredaction: {patterns: [{name: CASE, pattern: x}]}\n"+
+		"datadog: {monitors: {team: search}}\n") // which no worker reads
 	w.reload <- nil
 	c := <-w.changes
 	if c.err != nil {

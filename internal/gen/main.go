@@ -1,6 +1,6 @@
 // Gen writes the documents that are generated from code: the event's JSON Schema,
-// and the pages on metrics and configuration. CI runs it and fails when anything
-// changes.
+// the pages on metrics and configuration, the metrics of the Terraform module, and the
+// pictures of the dashboards. CI runs it and fails when anything changes.
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/gen/boards"
 	"github.com/evalworker/evalworker/telemetry"
 )
 
@@ -26,16 +27,33 @@ func main() {
 }
 
 // documents returns the generated documents by their path in the repository.
-func documents() map[string][]byte {
-	return map[string][]byte{
+func documents(root string) (map[string][]byte, error) {
+	docs := map[string][]byte{
 		"event/event.schema.json": event.Schema(),
 		"docs/metrics.md":         telemetry.MetricsDoc(),
 		"docs/configuration.md":   config.Doc(),
 	}
+	metrics, err := terraformMetrics()
+	if err != nil {
+		return nil, err
+	}
+	docs["deploy/datadog/terraform/metrics.json"] = metrics
+	pictures, err := boards.Pictures(filepath.Join(root, "deploy/datadog"))
+	if err != nil {
+		return nil, err
+	}
+	for name, svg := range pictures {
+		docs["docs/images/dashboard-"+name+".svg"] = svg
+	}
+	return docs, nil
 }
 
 func run(root string) error {
-	for name, body := range documents() {
+	docs, err := documents(root)
+	if err != nil {
+		return err
+	}
+	for name, body := range docs {
 		if err := os.WriteFile(filepath.Join(root, name), body, 0o644); err != nil { //nolint:gosec // published documents
 			return err
 		}

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,7 @@ func TestOldestAge(t *testing.T) {
 		p := newPartition(t.Context(), 0, 0)
 		expect := func(what string, high int64, want time.Duration) {
 			t.Helper()
-			if got := p.oldestAge(p.tracker.progress(), high); got != want {
+			if got := p.oldestAge(p.tracker.progress(), high, false); got != want {
 				t.Errorf("%s: %v, want %v", what, got, want)
 			}
 		}
@@ -46,6 +47,10 @@ func TestOldestAge(t *testing.T) {
 		p.noteReadTo(start.Add(-2 * time.Hour))
 		expect("an old message does not undo that", 3, 3*time.Second)
 
+		if got := p.oldestAge(p.tracker.progress(), 2, true); got != 3*time.Second {
+			t.Errorf("at its end, and cannot be read: %v, want the 3 seconds for which more may be there", got)
+		}
+
 		ahead := p.tracker.begin(2, time.Now().Add(time.Hour))
 		expect("a clock that is ahead", 3, 0)
 		p.tracker.finish(ahead)
@@ -57,6 +62,39 @@ func TestOldestAge(t *testing.T) {
 			expect("a message without a time", 9, -1)
 			p.tracker.finish(s)
 		}
+	})
+}
+
+// TestStatusOfAPartitionThatCannotBeRead: what is not known is not 0, and the lag in
+// seconds grows.
+func TestStatusOfAPartitionThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		cfg := DefaultConfig()
+		c, err := New(cfg, Deps{Handle: func(context.Context, event.Message) error { return nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPartition(t.Context(), 0, 5)
+		p.high.Store(5)
+		p.noteReadTo(time.Now())
+		c.joined, c.partitions[0] = true, p
+		expect := func(what string, lag, unfinished int64, age float64) {
+			t.Helper()
+			got := c.Status().Partitions[0]
+			if got.Lag != lag || got.Unfinished != unfinished || got.OldestAgeSeconds != age {
+				t.Errorf("%s: lag %d, unfinished %d, age %v; want %d, %d, %v", what, got.Lag, got.Unfinished, got.OldestAgeSeconds, lag, unfinished, age)
+			}
+		}
+		<-time.After(time.Minute)
+		expect("read to its end", 0, 0, 0)
+		p.outage.Fail(errors.New("no leader"))
+		expect("cannot be read", -1, -1, 60)
+		<-time.After(time.Minute)
+		expect("a minute later", -1, -1, 120)
+		p.outage.End()
+		p.noteReadTo(time.Now())
+		expect("read again", 0, 0, 0)
 	})
 }
 

@@ -53,13 +53,14 @@ func (p *partition) noteReadTo(t time.Time) {
 
 // oldestAge returns the age of the oldest message that is not finished, by its own time,
 // or the most that it can be while it is not read yet. 0: all are finished, or a clock
-// is wrong; below zero: it is not known.
-func (p *partition) oldestAge(at progress, high int64) time.Duration {
+// is wrong; below zero: it is not known. While the partition is down, high says nothing
+// about what has come since.
+func (p *partition) oldestAge(at progress, high int64, down bool) time.Duration {
 	var since time.Time
 	switch readTo := p.readTo.Load(); {
 	case at.working > 0:
 		since = at.oldest
-	case high <= at.next:
+	case high <= at.next && !down:
 		return 0
 	case readTo > 0:
 		since = time.UnixMilli(readTo)

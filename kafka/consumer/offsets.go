@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -57,9 +58,25 @@ func (c *Consumer) fetchOffsets(ctx context.Context, ids []int) (_ map[int]group
 // logBounds are the first offset of a partition and the one after its last.
 type logBounds struct{ first, last int64 }
 
+// boundsAtOnce is the number of partitions whose bounds are asked for at once. kafka-go
+// makes two requests of each, in parallel and on connections of their own that it keeps:
+// all at once would hold three connections a partition open, not one.
+const boundsAtOnce = 4
+
 // bounds asks the brokers for the bounds of partitions.
 func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, err error) {
 	defer func() { c.refreshMetadata(err) }()
+	out := make(map[int]logBounds, len(ids))
+	for some := range slices.Chunk(ids, boundsAtOnce) {
+		if err := c.addBounds(ctx, out, some); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// addBounds adds the bounds of some partitions to out.
+func (c *Consumer) addBounds(ctx context.Context, out map[int]logBounds, ids []int) error {
 	requests := make([]kafka.OffsetRequest, 0, 2*len(ids))
 	for _, id := range ids {
 		requests = append(requests, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))
@@ -68,21 +85,20 @@ func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, 
 		Topics: map[string][]kafka.OffsetRequest{c.cfg.Topic: requests},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("list offsets of %s: %w", c.cfg.Topic, conn.TrimMethod(err))
+		return fmt.Errorf("list offsets of %s: %w", c.cfg.Topic, conn.TrimMethod(err))
 	}
-	out := make(map[int]logBounds, len(ids))
 	for _, p := range res.Topics[c.cfg.Topic] {
 		if p.Error != nil {
-			return nil, fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, p.Partition, p.Error)
+			return fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, p.Partition, p.Error)
 		}
 		out[p.Partition] = logBounds{first: p.FirstOffset, last: p.LastOffset}
 	}
 	for _, id := range ids {
 		if _, ok := out[id]; !ok {
-			return nil, fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, id, kafka.UnknownTopicOrPartition)
+			return fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, id, kafka.UnknownTopicOrPartition)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // partitionIDs returns the partitions of the topic as the brokers have them now;

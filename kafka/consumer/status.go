@@ -46,14 +46,15 @@ type PartitionStatus struct {
 	Next      int64 `json:"next"`      // the next offset to read
 	Committed int64 `json:"committed"` // the broker knows that all below is finished
 	High      int64 `json:"high"`      // the end of the partition when last seen
-	Lag       int64 `json:"lag"`       // High - Committed: what a new owner of the partition has before it; -1 while unknown
+	Lag       int64 `json:"lag"`       // High - Committed: what a new owner of the partition has before it; -1 while unknown, as when the partition cannot be read
 	// Unfinished counts the messages up to High that are not finished: those not read
 	// yet, and those in flight. One slow message leaves it at 1 while Lag grows. -1
 	// while unknown.
 	Unfinished int64 `json:"unfinished"`
 	// OldestAgeSeconds is the age of the oldest of them, by the time that its publisher
 	// gave it, or the most that it can be while it is not read yet: the lag in seconds. 0
-	// when there is none, and never below by a clock that is ahead. -1 while unknown.
+	// when there is none, and never below by a clock that is ahead. While the partition
+	// cannot be read it is the time since it was read to its end. -1 while unknown.
 	OldestAgeSeconds float64 `json:"oldest_age_seconds"`
 	InFlight         int     `json:"in_flight"` // messages begun and not finished
 	Tracked          int     `json:"tracked"`   // entries of the window in use
@@ -107,17 +108,21 @@ func (c *Consumer) Status() Status {
 			Partition: p.id, Low: at.low, Next: at.next, Committed: at.committed, High: high,
 			InFlight: at.working, Tracked: at.spans, Lag: unknownOffset, Unfinished: unknownOffset, OldestAgeSeconds: -1,
 		}
-		if since, err := p.outage.Now(); err != nil {
+		since, err := p.outage.Now()
+		down := err != nil
+		if down {
 			ps.DownSince, ps.Error = since, err.Error()
 		}
 		if high >= 0 && at.low >= 0 {
-			known := at.committed
-			if known < 0 { // nothing is committed yet
-				known = at.low
+			if !down { // else more may have come
+				known := at.committed
+				if known < 0 { // nothing is committed yet
+					known = at.low
+				}
+				ps.Lag = max(high-known, 0)
+				ps.Unfinished = max(high-at.next, 0) + int64(at.working)
 			}
-			ps.Lag = max(high-known, 0)
-			ps.Unfinished = max(high-at.next, 0) + int64(at.working)
-			if age := p.oldestAge(at, high); age >= 0 {
+			if age := p.oldestAge(at, high, down); age >= 0 {
 				ps.OldestAgeSeconds = age.Round(time.Millisecond).Seconds()
 			}
 		}

@@ -3,6 +3,7 @@
 package command
 
 import (
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -62,20 +63,24 @@ func testExamples(t *testing.T, cmd *cobra.Command, newRoot func() *cobra.Comman
 				continue // of another program
 			}
 			args, _, _ = strings.Cut(args, " > ")
-			if err := parses(newRoot(), strings.Fields(args)); err != nil {
+			if err := parses(newRoot(), strings.Fields(args), true); err != nil {
 				t.Errorf("%s: example %q: %v", cmd.CommandPath(), part, err)
 			}
 		}
 	}
 }
 
-// parses returns why a command line cannot be parsed; nil when it can.
-func parses(root *cobra.Command, args []string) error {
+// parses returns why a command line cannot be parsed; nil when it can. Arguments count
+// only if none is left out.
+func parses(root *cobra.Command, args []string, whole bool) error {
 	cmd, rest, err := root.Find(args)
 	if err == nil {
 		err = cmd.ParseFlags(rest)
 	}
-	if err == nil && cmd.Args != nil {
+	if err == nil && cmd.HasSubCommands() && cmd.Flags().NArg() > 0 {
+		return fmt.Errorf("%s has no command %s", cmd.CommandPath(), cmd.Flags().Arg(0))
+	}
+	if err == nil && cmd.Args != nil && whole {
 		err = cmd.Args(cmd, cmd.Flags().Args())
 	}
 	return err

@@ -1,4 +1,5 @@
-// Package datadog is the receiving end of Datadog for tests: a trace agent and a
+// Package datadog is the receiving end of Datadog for tests: [API], which keeps monitors
+// and dashboards, and a trace agent and a
 // DogStatsD server that keep everything they receive.
 //
 //	agent, statsd := datadog.Agent(t), datadog.StatsD(t)

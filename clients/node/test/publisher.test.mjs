@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import * as evalworker from '../index.mjs';
+import { serveSidecar } from './support/servers.mjs';
+
+const { Publisher } = evalworker;
+
+test('events arrive in order, many in a request', async () => {
+  const sidecar = await serveSidecar();
+  const publisher = new Publisher({ url: sidecar.url });
+  for (let i = 0; i < 250; i++) assert.equal(publisher.publish({ request_id: String(i) }), true);
+  assert.equal(await publisher.close(10_000), true);
+  assert.deepEqual(sidecar.events().map((e) => e.request_id), [...Array(250).keys()].map(String));
+  assert.ok(sidecar.requests.length <= 4);
+  assert.equal(publisher.stats.accepted, 250);
+  sidecar.close();
+});
+
+test('a sidecar that says later', async () => {
+  const sidecar = await serveSidecar();
+  sidecar.answers.push([503, 'application/json', '{}'], [429, 'application/json', '{}']);
+  const publisher = new Publisher({ url: sidecar.url });
+  publisher.publish({ request_id: 'a' });
+  assert.equal(await publisher.close(10_000), true);
+  assert.deepEqual([publisher.stats.retries, publisher.stats.accepted], [2, 1]);
+  sidecar.close();
+});
+
+test('a sidecar that is away costs memory up to the bound', async () => {
+  const publisher = new Publisher({ url: 'http://127.0.0.1:9', maxEvents: 10 });
+  for (let i = 0; i < 500; i++) publisher.publish({ request_id: String(i) });
+  assert.ok(publisher.waiting <= 10);
+  assert.equal(await publisher.close(50), false);
+  assert.equal(publisher.stats.dropped, 500);
+});
+
+test('refused events are counted and named', async () => {
+  const sidecar = await serveSidecar();
+  sidecar.answers.push([400, 'application/json', JSON.stringify({ accepted: 1, faults: [{ line: 2, problem: 'malformed: missing request_id' }] })]);
+  const publisher = new Publisher({ url: sidecar.url });
+  publisher.publish({ request_id: 'a' });
+  publisher.publish({});
+  await publisher.close(10_000);
+  assert.deepEqual([publisher.stats.accepted, publisher.stats.refused], [1, 1]);
+  assert.match(publisher.stats.lastError, /missing request_id/);
+  sidecar.close();
+});
+
+test('what JSON has no form for', async () => {
+  const sidecar = await serveSidecar();
+  const publisher = new Publisher({ url: sidecar.url });
+  const circular = { a: 1 };
+  circular.self = circular;
+  const twice = { b: 2 };
+  publisher.publish({ request_id: 'a', input: circular, output: Buffer.from('abc'), n: 1n, cost: NaN, both: [twice, twice] });
+  await publisher.close(10_000);
+  assert.deepEqual(sidecar.events(), [{ request_id: 'a', input: { a: 1, self: '[circular]' }, output: '[3 bytes]', n: '1', cost: null, both: [{ b: 2 }, { b: 2 }] }]);
+  sidecar.close();
+});
+
+test('observe and feedback', async () => {
+  const sidecar = await serveSidecar();
+  evalworker.configure({ publisher: new Publisher({ url: sidecar.url, linger: 1 }) });
+  let id;
+  await evalworker.observe({ prompt_name: 'triage', input: 'Hi' }, async (call) => ((id = call.requestId), 'Hello.'));
+  await assert.rejects(evalworker.observe({ input: 'Hi' }, async () => { throw new RangeError('x'); }), RangeError);
+  evalworker.feedback(id, 'up', { comment: 'good' });
+  await evalworker.flush(10_000);
+  const [first, second, third] = sidecar.events();
+  assert.deepEqual([first.output, first.status, second.error_type], ['Hello.', 'success', 'RangeError']);
+  assert.deepEqual([third.event, third.request_id, third.user_rating, third.comment], ['llm_user_feedback', id, 'up', 'good']);
+  sidecar.close();
+});
+
+test('a process ends although events wait, and require works', async () => {
+  const path = createRequire(import.meta.url).resolve('../index.cjs');
+  const code = `const e = require(${JSON.stringify(path)}); e.configure({publisher: new e.Publisher({url: 'http://127.0.0.1:9', linger: 60000})}); e.publisher().publish({request_id: 'a'}); console.log(Object.keys(e).length)`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', code], { timeout: 30_000 });
+  assert.equal(stdout.trim(), '10');
+});

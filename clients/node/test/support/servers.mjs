@@ -1,0 +1,39 @@
+import http from 'node:http';
+import { once } from 'node:events';
+
+/** An HTTP server on loopback whose answers a test gives. */
+export async function serve(answers, onRequest) {
+  const requests = [];
+  const server = http.createServer(async (req, res) => {
+    let body = '';
+    for await (const piece of req) body += piece;
+    requests.push({ path: req.url, headers: req.headers, body });
+    const [status, type, text] = answers.length > 0 ? answers.shift() : onRequest(body);
+    res.writeHead(status, { 'content-type': type, ...(status === 429 || status === 503 ? { 'retry-after': '0.05' } : {}) });
+    res.end(text);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    requests,
+    answers,
+    url: `http://127.0.0.1:${server.address().port}`,
+    close: () => (server.closeAllConnections(), server.close()),
+  };
+}
+
+/** Accepts events as emitter serve does. */
+export async function serveSidecar() {
+  const sidecar = await serve([], (body) => [202, 'application/json', JSON.stringify({ accepted: lines(body).length })]);
+  sidecar.events = () => sidecar.requests.flatMap(({ body }) => lines(body));
+  return sidecar;
+}
+
+const lines = (body) => body.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+
+export const asJSON = (value) => [200, 'application/json', JSON.stringify(value)];
+export const asStream = (events, named = false) => [
+  200,
+  'text/event-stream',
+  events.map((e) => (named ? `event: ${e.type}\n` : '') + `data: ${JSON.stringify(e)}\n\n`).join('') + (named ? '' : 'data: [DONE]\n\n'),
+];

@@ -1,0 +1,281 @@
+"""Wraps clients of OpenAI's and Anthropic's libraries in place."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import Any, AsyncIterator, Callable, Dict, Iterator, Optional, TypeVar
+from urllib.parse import urlsplit
+
+from ._answers import ChatPieces, MessagePieces, ResponsePieces, record_answer
+from ._call import Call, _current, check_fields, snapshot
+from ._publisher import log
+
+T = TypeVar("T")
+
+# Where the methods are, and how their streams are put together. What a client does not have is left out.
+_METHODS = (
+    ("chat.completions", "create", ChatPieces),
+    ("chat.completions", "parse", ChatPieces),
+    ("chat.completions", "stream", ChatPieces),
+    ("responses", "create", ResponsePieces),
+    ("responses", "parse", ResponsePieces),
+    ("responses", "stream", ResponsePieces),
+    ("messages", "create", MessagePieces),
+    ("messages", "stream", MessagePieces),
+)
+
+_INPUTS = ("messages", "input", "system", "instructions", "prompt")
+
+
+def wrap(client: T, **fields: Any) -> T:
+    """Lets a client publish every request that it makes, and returns it.
+
+    client = evalworker.wrap(OpenAI(), feature="support", prompt_name="triage", prompt_version="v3")
+
+    Clients: OpenAI, AsyncOpenAI, AzureOpenAI and their like, Anthropic, AsyncAnthropic.
+    Fields hold for all requests of the client; `scope` and the argument
+    `evalworker={...}` of a single request go before them. Answers, exceptions and
+    streams are those of the library; what cannot be published is logged, never raised.
+    """
+    check_fields(fields)
+    wrapped = 0
+    for path, name, pieces in _METHODS:
+        resource: Any = client
+        for part in path.split("."):
+            resource = getattr(resource, part, None)
+            if resource is None:
+                break
+        method = getattr(resource, name, None)
+        if method is None or not callable(method):
+            continue
+        wrapped += 1
+        if not hasattr(method, "_evalworker"):
+            setattr(resource, name, _wrap_method(name, method, pieces, fields, _provider(client)))
+    if not wrapped:
+        raise TypeError(
+            f"evalworker: {type(client).__name__} is no client that wrap knows: OpenAI, AsyncOpenAI, Anthropic, AsyncAnthropic; "
+            "use evalworker.observe() for others"
+        )
+    _count_retries(client)
+    for name in ("with_options", "copy"):
+        again = getattr(client, name, None)
+        if callable(again) and not hasattr(again, "_evalworker"):
+            setattr(client, name, _wrap_copy(again, fields))
+    return client
+
+
+def _wrap_copy(copy: Callable[..., Any], fields: Dict[str, Any]) -> Callable[..., Any]:
+    @functools.wraps(copy)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return wrap(copy(*args, **kwargs), **fields)
+
+    wrapped._evalworker = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any], fields: Dict[str, Any], provider: str) -> Callable[..., Any]:
+    def begin(kwargs: Dict[str, Any]) -> Optional[Call]:
+        own = kwargs.pop("evalworker", None) or {}
+        check_fields(own)
+        if _current.get() is not None:  # a method of the library that calls another one of it
+            return None
+        try:
+            call = Call(own, {"provider": provider, **fields})
+            call.event.setdefault("model", kwargs.get("model"))
+            asked = {name: kwargs[name] for name in _INPUTS if _given(kwargs.get(name))}
+            call.event["input"] = snapshot(asked["messages"] if list(asked) == ["messages"] else asked)
+            if _given(kwargs.get("tools")):
+                call.event["tools"] = snapshot(kwargs["tools"])
+            if kwargs.get("stream") is True or name == "stream":
+                call.event["streaming"] = True
+            return call
+        except Exception:
+            log.warning("evalworker: a request is not published", exc_info=True)
+            return None
+
+    def end(call: Call, answer: Any) -> Any:
+        try:
+            request = next((name for name in vars(answer) if name.endswith("__api_request")), None) if hasattr(answer, "__dict__") else None
+            if request is not None:  # a manager, whose stream begins with `with`
+                _wrap_manager(call, answer, request, pieces)
+                return answer
+            if hasattr(answer, "_iterator") or hasattr(answer, "__stream__"):
+                return _record_stream(call, answer, pieces())
+            parse = getattr(answer, "parse", None)
+            if callable(parse) and hasattr(answer, "http_response"):  # with_raw_response
+                answer_body = parse()
+                if hasattr(answer_body, "_iterator"):
+                    _record_stream(call, answer_body, pieces())
+                    return answer
+                record_answer(call, answer_body)
+            else:
+                record_answer(call, answer)
+            call.finish()
+        except Exception:
+            log.warning("evalworker: a request is not published", exc_info=True)
+        return answer
+
+    async def later(call: Call, pending: Any) -> Any:
+        token = _current.set(call)
+        try:
+            answer = await pending
+        except BaseException as error:
+            call.finish(error)
+            raise
+        finally:
+            _current.reset(token)
+        return end(call, answer)
+
+    @functools.wraps(method)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        call = begin(kwargs)
+        if call is None:
+            return method(*args, **kwargs)
+        token = _current.set(call)
+        try:
+            answer = method(*args, **kwargs)
+        except BaseException as error:
+            call.finish(error)
+            raise
+        finally:
+            _current.reset(token)
+        # The methods of asynchronous clients return a coroutine and are none themselves.
+        return later(call, answer) if inspect.isawaitable(answer) else end(call, answer)
+
+    wrapped._evalworker = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+def _record_stream(call: Call, stream: Any, pieces: Any) -> Any:
+    """Looks at the pieces of a stream as the application takes them. The stream keeps its type.
+    One that is left early is published as far as it came."""
+    inner = stream._iterator
+
+    def saw(piece: Any) -> None:
+        try:
+            if pieces.add(piece):
+                call.first_token()
+        except Exception:
+            log.debug("evalworker: a piece of a stream was not understood", exc_info=True)
+
+    def done(error: Optional[BaseException]) -> None:
+        try:
+            answer = pieces.answer()
+            if answer is not None:
+                record_answer(call, answer)
+            call.finish(error)
+        except Exception:
+            log.warning("evalworker: a request is not published", exc_info=True)
+
+    if hasattr(inner, "__anext__"):
+
+        async def watch_async() -> AsyncIterator[Any]:
+            error: Optional[BaseException] = None
+            try:
+                async for piece in inner:
+                    saw(piece)
+                    yield piece
+            except BaseException as problem:
+                error = problem
+                raise
+            finally:
+                done(error)
+
+        stream._iterator = watch_async()
+    else:
+
+        def watch() -> Iterator[Any]:
+            error: Optional[BaseException] = None
+            try:
+                for piece in inner:
+                    saw(piece)
+                    yield piece
+            except BaseException as problem:
+                error = problem
+                raise
+            finally:
+                done(error)
+
+        stream._iterator = watch()
+    return stream
+
+
+def _wrap_manager(call: Call, manager: Any, name: str, pieces: Callable[[], Any]) -> None:
+    request = getattr(manager, name)
+
+    def begun(stream: Any) -> Any:
+        return _record_stream(call, stream, pieces())
+
+    if inspect.isawaitable(request):
+
+        async def later() -> Any:
+            token = _current.set(call)
+            try:
+                stream = await request
+            except BaseException as error:
+                call.finish(error)
+                raise
+            finally:
+                _current.reset(token)
+            return begun(stream)
+
+        setattr(manager, name, later())
+    else:
+
+        def now() -> Any:
+            token = _current.set(call)
+            try:
+                stream = request()
+            except BaseException as error:
+                call.finish(error)
+                raise
+            finally:
+                _current.reset(token)
+            return begun(stream)
+
+        setattr(manager, name, now)
+
+
+def _given(value: Any) -> bool:
+    return value is not None and type(value).__name__ not in ("NotGiven", "Omit")
+
+
+def _provider(client: Any) -> str:
+    """Returns who answers: by the library, or by the host where it talks to another."""
+    kind = type(client).__name__.lower()
+    host = urlsplit(str(getattr(client, "base_url", ""))).hostname or ""
+    if "azure" in kind or host.endswith(".azure.com"):
+        return "azure"
+    if "bedrock" in kind:
+        return "bedrock"
+    if "vertex" in kind:
+        return "vertex"
+    for name, home in (("openai", "api.openai.com"), ("anthropic", "api.anthropic.com")):
+        if name in kind and host in (home, ""):
+            return name
+    return host or kind
+
+
+def _count_retries(client: Any) -> None:
+    """Counts the attempts of a request: the libraries say in a header which one it is."""
+    hooks = getattr(getattr(client, "_client", None), "event_hooks", None)
+    if not isinstance(hooks, dict) or not isinstance(hooks.get("request"), list):
+        return
+    if any(getattr(hook, "_evalworker", False) for hook in hooks["request"]):
+        return
+
+    def count(request: Any) -> None:
+        call = _current.get()
+        try:
+            if call is not None:
+                call.retries = int(request.headers.get("x-stainless-retry-count", 0))
+        except (TypeError, ValueError):
+            pass
+
+    async def count_async(request: Any) -> None:
+        count(request)
+
+    hook: Any = count_async if "Async" in type(client).__name__ else count
+    hook._evalworker = True
+    hooks["request"].append(hook)

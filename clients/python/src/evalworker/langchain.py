@@ -1,0 +1,113 @@
+"""A LangChain callback handler: `model.invoke(..., config={"callbacks": [CallbackHandler()]})`."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from typing import Any, Dict, List, Optional
+
+from langchain_core.callbacks import BaseCallbackHandler
+
+from ._answers import record_usage
+from ._call import Call, check_fields, snapshot
+from ._publisher import log
+
+_MOST_RUNS = 10_000  # runs under way; the oldest is forgotten, because its end was never told
+
+
+class CallbackHandler(BaseCallbackHandler):
+    """Publishes every request to a chat model or an LLM of a chain; one handler serves all
+    threads and tasks. Fields are those of `evalworker.wrap`; what retrievers found on the way
+    to a request of the same chain is in its event."""
+
+    raise_error = False
+
+    def __init__(self, **fields: Any) -> None:
+        check_fields(fields)
+        self._fields = fields
+        self._lock = threading.Lock()
+        self._calls: "OrderedDict[Any, Call]" = OrderedDict()
+        self._found: "OrderedDict[Any, Dict[str, Any]]" = OrderedDict()
+
+    def on_chat_model_start(self, serialized: Any, messages: List[List[Any]], *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        self._begin(run_id, parent_run_id, snapshot(messages[0] if messages else []), kwargs)
+
+    def on_llm_start(self, serialized: Any, prompts: List[str], *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        self._begin(run_id, parent_run_id, prompts[0] if prompts else "", kwargs)
+
+    def _begin(self, run_id: Any, parent: Any, asked: Any, kwargs: Dict[str, Any]) -> None:
+        try:
+            call = Call({"input": asked}, self._fields)
+            params = kwargs.get("invocation_params") or {}
+            metadata = kwargs.get("metadata") or {}
+            call.event.setdefault("model", metadata.get("ls_model_name") or params.get("model") or params.get("model_name"))
+            call.event.setdefault("provider", metadata.get("ls_provider"))
+            if params.get("tools"):
+                call.event["tools"] = snapshot(params["tools"])
+            with self._lock:
+                found = self._found.get(parent)
+                if found:
+                    call.event.setdefault("retrieval", found)
+                self._calls[run_id] = call
+                while len(self._calls) > _MOST_RUNS:
+                    self._calls.popitem(last=False)
+        except Exception:
+            log.warning("evalworker: a request is not published", exc_info=True)
+
+    def on_llm_new_token(self, token: str, *, run_id: Any, **kwargs: Any) -> None:
+        with self._lock:
+            call = self._calls.get(run_id)
+        if call is not None:
+            call.event["streaming"] = True
+            call.first_token()
+
+    def on_llm_end(self, response: Any, *, run_id: Any, **kwargs: Any) -> None:
+        self._end(run_id, response, None)
+
+    def on_llm_error(self, error: BaseException, *, run_id: Any, **kwargs: Any) -> None:
+        self._end(run_id, kwargs.get("response"), error)
+
+    def _end(self, run_id: Any, response: Any, error: Optional[BaseException]) -> None:
+        with self._lock:
+            call = self._calls.pop(run_id, None)
+        if call is None:
+            return
+        try:
+            generation = response.generations[0][0] if response is not None and response.generations and response.generations[0] else None
+            message = getattr(generation, "message", None)
+            if message is not None:
+                call.event["output"] = snapshot(message)
+                record_usage(call, getattr(message, "usage_metadata", None))
+                meta = getattr(message, "response_metadata", None) or {}
+                for field, names in {"finish_reason": ("finish_reason", "stop_reason"), "model": ("model_name", "model")}.items():
+                    for name in names:
+                        if isinstance(meta.get(name), str):
+                            call.event[field] = meta[name]
+                            break
+            elif generation is not None:
+                call.event["output"] = generation.text
+                record_usage(call, (response.llm_output or {}).get("token_usage"))
+            call.finish(error)
+        except Exception:
+            log.warning("evalworker: a request is not published", exc_info=True)
+
+    def on_retriever_start(self, serialized: Any, query: str, *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        with self._lock:
+            self._found[run_id] = {"query": query}
+
+    def on_retriever_end(self, documents: Any, *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        chunks = []
+        for document in documents:
+            metadata = getattr(document, "metadata", None) or {}
+            score = metadata.get("score", metadata.get("relevance_score"))
+            chunk = {"id": getattr(document, "id", None) or metadata.get("id") or metadata.get("source"), "text": document.page_content, "score": score}
+            chunks.append({k: v for k, v in chunk.items() if v is not None})
+        with self._lock:
+            found = self._found.pop(run_id, {})
+            found.update({"hit_count": len(chunks), "chunks": chunks})
+            scores = [c["score"] for c in chunks if isinstance(c.get("score"), (int, float))]
+            if scores:
+                found["top_score"] = max(scores)
+            self._found[parent_run_id] = found
+            while len(self._found) > _MOST_RUNS:
+                self._found.popitem(last=False)

@@ -1,0 +1,50 @@
+from langchain_core.documents import Document
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.retrievers import BaseRetriever
+
+from evalworker.langchain import CallbackHandler
+
+
+class Shelf(BaseRetriever):
+    def _get_relevant_documents(self, query, *, run_manager):
+        return [Document(page_content="It is in Graz.", id="d7", metadata={"score": 0.9})]
+
+
+def model(*answers):
+    return GenericFakeChatModel(messages=iter(answers))
+
+
+def test_invoke(one_event):
+    answer = AIMessage(content="In Graz.", usage_metadata={"input_tokens": 4, "output_tokens": 2, "total_tokens": 6}, response_metadata={"finish_reason": "stop", "model_name": "m1"})
+    model(answer).invoke("Where?", config={"callbacks": [CallbackHandler(prompt_name="triage")]})
+    event = one_event()
+    assert event["output"]["content"] == "In Graz." and event["input"][0]["content"] == "Where?"
+    assert (event["prompt_name"], event["input_tokens"], event["finish_reason"], event["model"]) == ("triage", 4, "stop", "m1")
+
+
+def test_stream(one_event):
+    assert "".join(c.content for c in model("It is in Graz.").stream("Where?", config={"callbacks": [CallbackHandler()]})) == "It is in Graz."
+    event = one_event()
+    assert event["output"]["content"] == "It is in Graz." and event["streaming"] and event["first_token_latency_ms"] >= 0
+
+
+def test_error(one_event):
+    class Broken(GenericFakeChatModel):
+        def _generate(self, *_, **__):
+            raise TimeoutError("late")
+
+    try:
+        Broken(messages=iter([])).invoke("Where?", config={"callbacks": [CallbackHandler()]})
+    except TimeoutError:
+        pass
+    event = one_event()
+    assert (event["status"], event["error_type"]) == ("error", "timeout")
+
+
+def test_retrieval_of_the_same_chain(one_event):
+    chain = Shelf() | (lambda documents: documents[0].page_content) | model("In Graz.")
+    chain.invoke("Where?", config={"callbacks": [CallbackHandler()]})
+    event = one_event()
+    assert event["retrieval"]["query"] == "Where?" and event["retrieval"]["top_score"] == 0.9
+    assert event["retrieval"]["chunks"] == [{"id": "d7", "text": "It is in Graz.", "score": 0.9}]

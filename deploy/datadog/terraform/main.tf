@@ -1,0 +1,24 @@
+resource "datadog_monitor_json" "monitor" {
+  for_each = local.monitors
+  monitor  = jsonencode(each.value)
+
+  lifecycle {
+    precondition {
+      condition = !can(each.value.options.thresholds.warning) || (
+        length(regexall("<=?\\s*[-0-9.eE+]+\\s*$", each.value.query)) > 0
+        ? try(each.value.options.thresholds.warning > each.value.options.thresholds.critical, false)
+        : try(each.value.options.thresholds.warning < each.value.options.thresholds.critical, false)
+      )
+      error_message = "The monitor would warn beyond its threshold: set warnings[\"${each.key}\"] too."
+    }
+    precondition {
+      condition     = length(local.unknown) == 0
+      error_message = "No monitor is named ${join(", ", local.unknown)}: the names are ${join(", ", keys(local.watched))}."
+    }
+  }
+}
+
+resource "datadog_dashboard_json" "dashboard" {
+  for_each  = { for name, dashboard in local.dashboards : name => dashboard if var.dashboards }
+  dashboard = jsonencode(each.value)
+}

@@ -1,0 +1,15 @@
+// Package boards draws pictures of the dashboards in deploy/datadog, so that the
+// documentation shows what a board looks like before anybody installs it.
+//
+// It reads a dashboard's JSON as Datadog's API takes it, lays the widgets out on the
+// same grid of twelve columns, and evaluates every query and formula on a simulated
+// day ([world]): three features, two models, and two releases of a prompt of which the
+// second is bad. The queries' tags give the series, so a query that cannot have data
+// is seen, or is an error: one on a metric or tag that is not in the table of the
+// package telemetry, a widget of a type that this package does not know, widgets that
+// overlap, a title or note that does not fit its place.
+//
+// It is an approximation of Datadog's drawing, not of its numbers: percentiles of a
+// group are means of those of its parts, and a scalar percentile is a mean over time.
+// The same input gives the same bytes.
+package boards

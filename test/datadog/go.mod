@@ -1,0 +1,22 @@
+module github.com/evalworker/evalworker/test/datadog
+
+go 1.26.0
+
+require (
+	github.com/DataDog/datadog-api-client-go/v2 v2.67.0
+	github.com/evalworker/evalworker v0.0.0-00010101000000-000000000000
+	github.com/google/go-cmp v0.7.0
+)
+
+require (
+	github.com/DataDog/zstd v1.5.8-0.20260421145859-31a7e515a571 // indirect
+	github.com/goccy/go-json v0.10.2 // indirect
+	github.com/golang/protobuf v1.5.3 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	golang.org/x/net v0.61.0 // indirect
+	golang.org/x/oauth2 v0.10.0 // indirect
+	google.golang.org/appengine v1.6.7 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
+)
+
+replace github.com/evalworker/evalworker => ../..
