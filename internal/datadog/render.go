@@ -275,6 +275,21 @@ func (v Values) setThresholds(file string, o Object) fault.List {
 		faults.Add("thresholds."+key+warnKey, "this monitor has no threshold that can be set", "leave it out")
 		return faults
 	}
+	own := limits["critical"]
+	for _, given := range []struct {
+		ok    bool
+		path  string
+		value float64
+	}{{set, "thresholds." + key, critical}, {warned, "warnings." + warnKey, warning}} {
+		// A drop of 8 points is -8: 8 would alert always.
+		if sign, _ := numberOf(own); given.ok && sign*given.value < 0 {
+			faults.Add(given.path, fmt.Sprintf("%v is on the other side of 0 than this monitor's own threshold %v, so it would alert always or never", given.value, own),
+				fmt.Sprintf("want a number such as %v", -given.value))
+		}
+	}
+	if len(faults) > 0 {
+		return faults
+	}
 	if set {
 		number := strconv.FormatFloat(critical, 'f', -1, 64)
 		o.Body["query"] = comparison.ReplaceAllString(query, "${1}"+number)
