@@ -45,6 +45,9 @@ which is paid for. The exit code is 1 when a model cannot judge.`,
 				return fault.List{{Path: "--online", Problem: "does not go with --json", Expected: "want one of the two"}}
 			}
 			cfg, err := g.loadComplete()
+			if err == nil {
+				err = checkMonitors(g, cfg)
+			}
 			if faults, bad := errors.AsType[fault.List](err); bad && asJSON {
 				return printFaults(json.NewEncoder(g.stdout), faults)
 			}
