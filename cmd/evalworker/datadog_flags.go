@@ -71,6 +71,11 @@ func (f *datadogFlags) render(g *globals) (datadog.Values, []datadog.Object, []d
 	if err != nil {
 		return values, nil, nil, err
 	}
+	for _, o := range objects {
+		if absent := o.Absent(values.Known); o.Kind == datadog.Dashboard && len(values.Known) > 0 && len(absent) > 0 {
+			fmt.Fprintf(g.stderr, "dashboard %s: graphs of %s stay empty, because the configuration has no such evaluator (docs/dashboards.md)\n", o.Name, strings.Join(absent, ", "))
+		}
+	}
 	note(g, omitted, len(values.Notify) == 0 && values.Only != datadog.Dashboard)
 	return values, objects, omitted, nil
 }

@@ -185,6 +185,19 @@ func Evaluator(query string) string {
 	return name
 }
 
+// Absent returns the evaluators that queries of a dashboard name and that are not among
+// the known, in order. Graphs of those stay empty.
+func (o Object) Absent(known []string) (absent []string) {
+	texts(clone(o.Body), func(s string) string {
+		if e := Evaluator(s); e != "" && strings.Contains(s, "{") && !slices.Contains(known, e) && !slices.Contains(absent, e) {
+			absent = append(absent, e)
+		}
+		return s
+	})
+	slices.Sort(absent)
+	return absent
+}
+
 // namePrefix begins the name of every monitor.
 const namePrefix = "[evalworker] "
 
