@@ -13,6 +13,7 @@ import (
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/datadog"
 	"github.com/evalworker/evalworker/policy"
 )
 
@@ -137,6 +138,9 @@ func listed(m policy.ModelCheck) string {
 func printWarnings(g *globals, cfg *config.Config) {
 	if w := cfg.Kafka.Warning(); w != "" {
 		fmt.Fprintf(g.stderr, "warning: kafka.sasl: %s\n", w)
+	}
+	if d := cfg.Datadog; d.Enabled && d.LLMObservability.Enabled && d.LLMObservability.Agentless && g.getenv(datadog.EnvAPIKey) == "" {
+		fmt.Fprintln(g.stderr, "warning: datadog.llm_observability.agentless has no key here: set "+datadog.EnvAPIKey)
 	}
 	for _, e := range cfg.Evaluators {
 		if !e.Judge() {

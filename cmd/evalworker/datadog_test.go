@@ -220,3 +220,20 @@ func TestDatadogRender(t *testing.T) {
 		t.Error("no monitor of the configured evaluator")
 	}
 }
+
+// TestCheckAgentless: a worker would not start without the key, and check says so.
+func TestCheckAgentless(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "evalworker.yaml")
+	text := "evaluators: [{name: no_secrets, type: secrets}]\ndatadog: {llm_observability: {enabled: true, ml_app: support, agentless: true}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]bool{"": true, canary(): false} {
+		var out, problems bytes.Buffer
+		code := run(t.Context(), []string{"check", "--config", file}, strings.NewReader(""), &out, &problems, []string{datadog.EnvAPIKey + "=" + key})
+		if warned := strings.Contains(problems.String(), "agentless has no key here"); code != cli.ExitOK || warned != want {
+			t.Errorf("exit code %d, warned %t, want %t: %s", code, warned, want, &problems)
+		}
+	}
+}

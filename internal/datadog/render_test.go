@@ -204,10 +204,10 @@ func TestFilesOfTheProgram(t *testing.T) {
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	c := datadog.Config{
-		Notify: []string{"slack", "@a b"}, Docs: "docs/", Team: "My Team", Evaluators: []string{"Tone"}, Without: []string{"nothing"},
+		Notify: []string{"slack", "@a b"}, Docs: "docs/", Team: "My Team", Evaluators: []string{"Tone", "tone", "tone"}, Without: []string{"nothing"},
 		Thresholds: map[string]float64{"provider-erors": 1}, Warnings: map[string]float64{"zzz": 1},
 	}
-	wantError(t, c.Validate(), "notify[0]", "notify[1]", "docs", "team", "evaluators[0]", "without[0]", `thresholds.provider-erors: no monitor has this name; did you mean "provider-errors"?`, "warnings.zzz")
+	wantError(t, c.Validate(), "notify[0]", "notify[1]", "docs", "team", "evaluators[0]", "evaluators[2]: tone is there twice", "without[0]", `thresholds.provider-erors: no monitor has this name; did you mean "provider-errors"?`, "warnings.zzz")
 	if faults := datadog.DefaultConfig().Validate(); len(faults) > 0 {
 		t.Error(faults)
 	}
