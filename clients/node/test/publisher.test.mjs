@@ -75,6 +75,14 @@ test('observe and feedback', async () => {
   sidecar.close();
 });
 
+test('an address that is no URL reaches no request', async () => {
+  const path = createRequire(import.meta.url).resolve('../index.cjs');
+  const code = `const e = require(${JSON.stringify(path)}); e.observe({ input: 'Hi' }, async () => 'Hello.').then((answer) => console.log(answer, e.feedback('r', 'up')))`;
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', code], { timeout: 30_000, env: { ...process.env, EVALWORKER_URL: 'sidecar:8788' } });
+  assert.equal(stdout.trim(), 'Hello. false');
+  assert.match(stderr, /is no URL of a sidecar/);
+});
+
 test('a process ends although events wait, and require works', async () => {
   const path = createRequire(import.meta.url).resolve('../index.cjs');
   const code = `const e = require(${JSON.stringify(path)}); e.configure({publisher: new e.Publisher({url: 'http://127.0.0.1:9', linger: 60000})}); e.publisher().publish({request_id: 'a'}); console.log(Object.keys(e).length)`;

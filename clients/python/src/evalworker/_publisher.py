@@ -41,7 +41,8 @@ class Publisher:
         linger: float = 0.1,
     ) -> None:
         self.url = url or os.environ.get("EVALWORKER_URL") or os.environ.get("EMITTER_URL") or DEFAULT_URL
-        self.token = token if token is not None else os.environ.get("EVALWORKER_TOKEN") or os.environ.get("EMITTER_TOKEN", "")
+        given = token if token is not None else os.environ.get("EVALWORKER_TOKEN") or os.environ.get("EMITTER_TOKEN", "")
+        self.token = given.strip()  # one from a file often ends with a new line, which no header may hold
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"evalworker: {self.url!r} is no URL of a sidecar; write http://host:8788")
@@ -80,11 +81,16 @@ class Publisher:
             if len(self._queue) >= self.max_events or self._bytes + len(line) > self.max_bytes:
                 self._drop_locked(1, "the queue is full: the sidecar does not keep up or is away")
                 return False
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="evalworker", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the process ends, or has too many; the next event tries again
+                    self._drop_locked(1, "no thread can be started to send them")
+                    return False
+                self._thread = thread
             self._queue.append(line)
             self._bytes += len(line)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="evalworker", daemon=True)
-                self._thread.start()
             self._changed.notify_all()
             return True
 
@@ -145,8 +151,8 @@ class Publisher:
                 return
             try:
                 self._send(batch)
-            except Exception as error:  # nothing may end the thread
-                self._drop(len(batch), f"{type(error).__name__}: {error}")
+            except Exception as error:  # nothing may end the thread; the text may hold the token
+                self._drop(len(batch), f"they cannot be sent: {type(error).__name__}")
             with self._changed:
                 self._sending = 0
                 self._changed.notify_all()

@@ -108,6 +108,23 @@ class CallbackHandler(BaseCallbackHandler):
             scores = [c["score"] for c in chunks if isinstance(c.get("score"), (int, float))]
             if scores:
                 found["top_score"] = max(scores)
-            self._found[parent_run_id] = found
+            if parent_run_id is not None:  # else no request follows in a chain
+                self._found[parent_run_id] = found
             while len(self._found) > _MOST_RUNS:
                 self._found.popitem(last=False)
+
+    def on_chain_end(self, outputs: Any, *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        # What was found inside a part of a chain, such as a branch that retrieves, belongs to
+        # the chain around it from now on; when the whole chain ends nobody needs it.
+        with self._lock:
+            found = self._found.pop(run_id, None)
+            if found is not None and parent_run_id is not None:
+                self._found[parent_run_id] = found
+
+    def on_chain_error(self, error: BaseException, *, run_id: Any, **kwargs: Any) -> None:
+        with self._lock:
+            self._found.pop(run_id, None)
+
+    def on_retriever_error(self, error: BaseException, *, run_id: Any, **kwargs: Any) -> None:
+        with self._lock:
+            self._found.pop(run_id, None)
