@@ -4,7 +4,7 @@ import os
 import threading
 
 import evalworker
-from evalworker import Publisher, _call
+from evalworker import Publisher, _call, _publisher
 
 
 def test_batches_and_order(sidecar):
@@ -34,6 +34,18 @@ def test_sidecar_away_costs_memory_up_to_the_bound(caplog):
     assert publisher.stats["accepted"] + publisher.stats["dropped"] == 500
     assert publisher.stats["last_error"]
     assert len(caplog.records) == 1  # the first trouble, then one a minute
+
+
+def test_an_idle_connection_is_not_used_again(sidecar, monkeypatch, caplog):
+    """The sidecar closes it after a while, which is no trouble to be warned of."""
+    monkeypatch.setattr(_publisher, "_IDLE_SECONDS", 0.0)
+    sidecar.closes = True
+    publisher = Publisher(sidecar.url, linger=0.0)
+    for i in range(3):
+        publisher.publish({"request_id": str(i)})
+        assert publisher.flush(10)
+    publisher.close(10)
+    assert publisher.stats["retries"] == 0 and not caplog.records
 
 
 def test_refused_events_are_counted_and_named(sidecar, caplog):

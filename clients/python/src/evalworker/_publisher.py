@@ -19,6 +19,7 @@ log = logging.getLogger("evalworker")
 DEFAULT_URL = "http://127.0.0.1:8788"
 _BATCH_EVENTS = 100
 _BATCH_BYTES = 1 << 20
+_IDLE_SECONDS = 30.0  # the sidecar, or what lies between, closes a connection that is idle for longer
 
 
 class Publisher:
@@ -62,6 +63,7 @@ class Publisher:
         self._closed = False
         self._hurry = False
         self._connection: Optional[http.client.HTTPConnection] = None
+        self._used = 0.0  # when the connection was
         self._warned = 0.0
         self.stats: Dict[str, Any] = {"accepted": 0, "refused": 0, "dropped": 0, "retries": 0, "last_error": ""}
 
@@ -215,6 +217,8 @@ class Publisher:
                 self._say(f"{self.url} answers {status} and refuses {refused} of {len(batch)} events: {faults[0].get('problem', '')}")
 
     def _post(self, body: bytes):
+        if time.monotonic() - self._used > _IDLE_SECONDS:
+            self._hang_up()
         if self._connection is None:
             kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
             self._connection = kind(self._parts.hostname, self._parts.port, timeout=self.timeout)
@@ -224,6 +228,7 @@ class Publisher:
         self._connection.request("POST", self._parts.path.rstrip("/") + "/v1/events", body, headers)
         response = self._connection.getresponse()
         answer = response.read()
+        self._used = time.monotonic()
         try:
             retry_after = min(max(float(response.getheader("Retry-After", "1")), 0.05), 30.0)
         except ValueError:
