@@ -142,8 +142,19 @@ function traceContext() {
   return Object.keys(headers).length > 0 ? headers : undefined;
 }
 
+const LOOK_EVERY = 10_000; // milliseconds; a look at some thousand modules takes one or two
+const found = new Map(); // by name: the module, and when it was looked for
+
 /** Returns a module of the application that is loaded already; loads nothing. */
 function loaded(name) {
+  const last = found.get(name);
+  if (last && (last.module || performance.now() - last.at < LOOK_EVERY)) return last.module;
+  const module = lookFor(name);
+  found.set(name, { module, at: performance.now() });
+  return module;
+}
+
+function lookFor(name) {
   const inside = `/node_modules/${name}/`;
   for (const path in require.cache) {
     if (path.replaceAll('\\', '/').includes(inside)) {

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import * as evalworker from '../index.mjs';
@@ -81,6 +84,29 @@ test('an address that is no URL reaches no request', async () => {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', code], { timeout: 30_000, env: { ...process.env, EVALWORKER_URL: 'sidecar:8788' } });
   assert.equal(stdout.trim(), 'Hello. false');
   assert.match(stderr, /is no URL of a sidecar/);
+});
+
+test('a tracer is found, and not looked for with each request', async () => {
+  const path = createRequire(import.meta.url).resolve('../index.cjs');
+  const dir = await mkdtemp(join(tmpdir(), 'evalworker-'));
+  const api = join(dir, 'node_modules/@opentelemetry/api');
+  await mkdir(api, { recursive: true });
+  await writeFile(join(api, 'index.js'), "exports.context = { active: () => 'now' }; exports.propagation = { inject: (context, to) => { to.traceparent = context; } };");
+  const code = `
+    const Module = require('node:module');
+    let looks = 0;
+    Module._cache = new Proxy(Module._cache, { ownKeys: (cache) => (looks++, Reflect.ownKeys(cache)) });
+    require('node:module').createRequire(${JSON.stringify(join(dir, 'app.js'))})('@opentelemetry/api');
+    const e = Module.createRequire(${JSON.stringify(path)})('./index.cjs');
+    (async () => {
+      let call;
+      for (let i = 0; i < 50; i++) await e.observe({ input: 'Hi' }, async (c) => { call = c; });
+      console.log(call.event.trace_context.traceparent, looks);
+    })();`;
+  const env = { ...process.env, EVALWORKER_URL: 'http://127.0.0.1:9' };
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', code], { timeout: 30_000, env });
+  await rm(dir, { recursive: true });
+  assert.equal(stdout.trim(), 'now 2');
 });
 
 test('a process ends although events wait, and require works', async () => {
