@@ -3,7 +3,7 @@ from langchain_core.documents import Document
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.retrievers import BaseRetriever
-from langchain_core.runnables import RunnableParallel, RunnablePassthrough
+from langchain_core.runnables import RunnableLambda, RunnableParallel, RunnablePassthrough
 
 from evalworker.langchain import CallbackHandler
 
@@ -60,7 +60,17 @@ def test_retrieval_in_a_branch(one_event):
     handler = CallbackHandler()
     chain.invoke("Where?", config={"callbacks": [handler]})
     assert one_event()["retrieval"]["chunks"] == [{"id": "d7", "text": "It is in Graz.", "score": 0.9}]
-    assert not handler._found
+    assert not handler._found and not handler._parents
+
+
+def test_retrieval_in_one_part_and_request_in_another(one_event):
+    """As in a graph, whose nodes are chains of their own."""
+    find = RunnableLambda(lambda question: Shelf().invoke(question)[0].page_content)
+    ask = RunnableLambda(lambda text: model("In Graz.").invoke(text))
+    handler = CallbackHandler()
+    (find | ask).invoke("Where?", config={"callbacks": [handler]})
+    assert one_event()["retrieval"]["top_score"] == 0.9
+    assert not handler._found and not handler._parents
 
 
 def test_retrieval_that_no_request_follows(sidecar):
@@ -73,4 +83,4 @@ def test_retrieval_that_no_request_follows(sidecar):
     for chain in (Broken(), Broken() | (lambda documents: documents), Shelf() | (lambda documents: documents[1])):
         with pytest.raises((OSError, IndexError)):
             chain.invoke("Where?", config={"callbacks": [handler]})
-    assert not handler._found
+    assert not handler._found and not handler._parents
