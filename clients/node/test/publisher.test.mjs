@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +40,17 @@ test('a sidecar that is away costs memory up to the bound', async () => {
   assert.ok(publisher.waiting <= 10);
   assert.equal(await publisher.close(50), false);
   assert.equal(publisher.stats.dropped, 500);
+});
+
+test('close waits no longer than it is told for a sidecar that hangs', { timeout: 20_000 }, async () => {
+  const server = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const publisher = new Publisher({ url: `http://127.0.0.1:${server.address().port}`, timeout: 600_000 });
+  publisher.publish({ request_id: 'a' });
+  assert.equal(await publisher.close(200), false);
+  assert.equal(publisher.stats.dropped, 1);
+  server.closeAllConnections();
+  server.close();
 });
 
 test('refused events are counted and named', async () => {
