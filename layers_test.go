@@ -111,7 +111,7 @@ var layers = map[string][]string{
 		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/config/fault",
 		"internal/datadog", "internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
 	},
-	"internal/gen":        {"deploy/datadog", "event", "internal/config", "internal/datadog", "internal/gen/boards", "telemetry"},
+	"internal/gen":        {"deploy/datadog", "deploy/datadog/lint", "event", "internal/config", "internal/datadog", "internal/gen/boards", "telemetry"},
 	"internal/gen/boards": {"telemetry"},
 	"examples/publish":    {"emitter", "event"},
 	"bench": {

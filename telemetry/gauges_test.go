@@ -1,6 +1,10 @@
 package telemetry_test
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/evalworker/evalworker/telemetry"
+)
 
 // TestBacklog: the two figures of a partition's backlog are told apart, one that is not
 // known sets nothing, and events without an end are a number of their own.
@@ -28,6 +32,18 @@ func TestBacklog(t *testing.T) {
 		if len(got) != len(tt.want) || len(got) == 1 && got[0] != tt.want[0] {
 			t.Errorf("%s%v = %v, want %v", tt.name, tt.tags, got, tt.want)
 		}
+	}
+}
+
+// TestManyPartitions: the bound of tags from applications does not join partitions.
+func TestManyPartitions(t *testing.T) {
+	s := start(t, func(c *telemetry.Config) { c.MaxTagValues = 2 })
+	for id := range 5 {
+		s.Lag(id, int64(id), 0)
+	}
+	s.end(t)
+	if got := s.statsd.Values("evalworker.lag", "partition:4"); len(got) != 1 || got[0] != 4 {
+		t.Errorf("lag of partition 4 = %v", got)
 	}
 }
 

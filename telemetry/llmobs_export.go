@@ -36,7 +36,11 @@ func newExporter(cfg LLMObservability, to target, s machine) (*exporter, error) 
 	e := &exporter{transport: newAgentTransport(to)}
 	client, err := export.NewClient(
 		cfg.MLApp, route, export.WithService(to.service), export.WithEnv(to.env), export.WithVersion(to.version),
-		export.WithHTTPClient(&http.Client{Transport: e.transport}),
+		export.WithHTTPClient(&http.Client{
+			Transport: e.transport,
+			// The key is a header that Go would send on to whatever host a redirect names.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}),
 	)
 	switch {
 	case err != nil && cfg.Agentless:

@@ -20,9 +20,14 @@ func TestAgentless(t *testing.T) {
 	key := strings.Repeat("7a", 16)
 	var got *http.Request
 	var body []byte
+	redirect := false
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r
 		body, _ = io.ReadAll(r.Body)
+		if redirect && r.Host == "api.example.com" {
+			http.Redirect(w, r, "https://other.example.com/", http.StatusTemporaryRedirect)
+			return
+		}
 		w.WriteHeader(http.StatusAccepted)
 	}))
 	t.Cleanup(srv.Close)
@@ -48,6 +53,11 @@ func TestAgentless(t *testing.T) {
 	}
 	if !json.Valid(body) || strings.Contains(string(body), key) || lost[lostInvalid] != 1 || len(lost) != 1 {
 		t.Errorf("body %s, lost %v", body, lost)
+	}
+	redirect = true
+	lost = e.send(t.Context(), []evaluation{{join: join{trace: llmTrace, span: llmSpan}, label: "a", value: true, mlApp: "desk", at: time.UnixMilli(7)}})
+	if got.Host != "api.example.com" || lost[lostRefused] != 1 {
+		t.Errorf("a redirect: the key went to %s, lost %v", got.Host, lost)
 	}
 }
 

@@ -36,7 +36,7 @@ func (c *LLMObservability) joinOf(e *event.Event) (join, bool) {
 		}
 		return c.byTag(e, "")
 	}
-	headers := propagatedLLMObs(e.TraceContext)
+	headers := llmobsHeadersOf(e.TraceContext)
 	if !known {
 		trace, known = event.ParseTraceID(headers.trace)
 		span, spanKnown = event.ParseSpanID(headers.span)
@@ -65,14 +65,14 @@ func openTelemetrySpan(trace event.TraceID, span event.SpanID) (join, bool) {
 	return join{trace: id.String(), span: span.String(), openTelemetry: true}, !trace.IsZero() && span != 0
 }
 
-// propagated are the values that Datadog's library adds to the headers of a request
+// llmobsHeaders are the values that Datadog's library adds to the headers of a request
 // inside a span of LLM Observability.
-type propagated struct{ trace, span, mlApp string }
+type llmobsHeaders struct{ trace, span, mlApp string }
 
-// propagatedLLMObs reads them from x-datadog-tags, or else from Datadog's member of
+// llmobsHeadersOf reads them from x-datadog-tags, or else from Datadog's member of
 // tracestate, where a name has the prefix t. in place of _dd.p. and ~ stands for =.
-func propagatedLLMObs(t event.TraceContext) propagated {
-	var p propagated
+func llmobsHeadersOf(t event.TraceContext) llmobsHeaders {
+	var p llmobsHeaders
 	for tag := range strings.SplitSeq(t.Get(event.HeaderDDTags), ",") {
 		key, value, _ := strings.Cut(strings.TrimSpace(tag), "=")
 		if name, ok := strings.CutPrefix(key, "_dd.p."); ok {
@@ -82,7 +82,7 @@ func propagatedLLMObs(t event.TraceContext) propagated {
 	if p.trace != "" && p.span != "" {
 		return p
 	}
-	p = propagated{}
+	p = llmobsHeaders{}
 	for member := range strings.SplitSeq(t.Get(event.HeaderTracestate), ",") {
 		fields, ok := strings.CutPrefix(strings.TrimSpace(member), "dd=")
 		if !ok {
@@ -98,7 +98,7 @@ func propagatedLLMObs(t event.TraceContext) propagated {
 	return p
 }
 
-func (p *propagated) set(name, value string) {
+func (p *llmobsHeaders) set(name, value string) {
 	switch name {
 	case "llmobs_trace_id":
 		p.trace = value

@@ -82,13 +82,19 @@ func newMeter(t target, maxValues int, d *drops, log *slog.Logger) *meter {
 	if t.env != "" && !t.envTag {
 		m.ownEnv = "env:" + sanitizeValue(t.env)
 	}
+	limit := func(key string) int {
+		if key == tagPartition { // brokers give the numbers, and one gauge of several partitions means nothing
+			return max(maxValues, maxSeries)
+		}
+		return maxValues
+	}
 	overflow := func(key string) {
-		log.Warn("metric tag has too many values: more become other", slog.String("tag", key), slog.Int("max", maxValues))
+		log.Warn("metric tag has too many values: more become other", slog.String("tag", key), slog.Int("max", limit(key)))
 	}
 	instrument := func(metric *Metric) (in instrument) {
 		for i, key := range metric.Tags {
 			if m.tagSets[key] == nil {
-				m.tagSets[key] = newTagSet(key, maxValues, sanitizeValue, overflow)
+				m.tagSets[key] = newTagSet(key, limit(key), sanitizeValue, overflow)
 			}
 			if !metric.hasDims() || i >= len(dimKeys) {
 				in.own = append(in.own, m.tagSets[key])

@@ -34,9 +34,9 @@ type Deps struct {
 	Prometheus bool
 }
 
-// Telemetry records spans and metrics. A nil or zero one, and one that neither sends nor
-// serves them, discards everything; the last still counts drops. All methods are safe for
-// concurrent use. Only Close blocks.
+// Telemetry records spans and metrics. A nil or zero Telemetry discards everything, and so
+// does one that neither sends nor serves metrics, except that it counts drops. All methods
+// are safe for concurrent use. Only Close blocks.
 type Telemetry struct {
 	log     *slog.Logger
 	timeout time.Duration // bounds Close

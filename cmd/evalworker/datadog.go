@@ -118,7 +118,7 @@ The exit code is 0, and 1 when something was refused or failed.`,
 // datadogPlan is a plan as the commands print it.
 type datadogPlan struct {
 	*datadog.Plan
-	omitted []datadog.Omitted
+	omitted []datadog.Omission
 }
 
 // plan compares what the configuration and the flags want with what is in Datadog.
@@ -172,14 +172,14 @@ func (p *datadogPlan) apply(ctx context.Context, g *globals, yes, asJSON bool) e
 // json prints the plan as one object.
 func (p *datadogPlan) json(g *globals) error {
 	if p.omitted == nil {
-		p.omitted = []datadog.Omitted{}
+		p.omitted = []datadog.Omission{}
 	}
 	enc := json.NewEncoder(g.stdout)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(struct {
 		*datadog.Plan
-		Differs bool              `json:"differs"`
-		Omitted []datadog.Omitted `json:"omitted"`
+		Differs bool               `json:"differs"`
+		Omitted []datadog.Omission `json:"omitted"`
 	}{p.Plan, p.Differs(), p.omitted})
 }
 
@@ -200,7 +200,7 @@ func past(a datadog.Action) string {
 }
 
 // note says on standard error what was left out and what is missing.
-func note(g *globals, omitted []datadog.Omitted, silent bool) {
+func note(g *globals, omitted []datadog.Omission, silent bool) {
 	for _, o := range omitted {
 		fmt.Fprintf(g.stderr, "left out: %s %s: %s\n", o.Kind, o.Name, o.Reason)
 	}

@@ -62,7 +62,7 @@ func completeNames(suffix string, kinds ...datadog.Kind) cobra.CompletionFunc {
 
 // render returns the objects that the configuration and the flags want, and says what is
 // missing. The error is of type fault.List, unless a file of the program is broken.
-func (f *datadogFlags) render(g *globals) (datadog.Values, []datadog.Object, []datadog.Omitted, error) {
+func (f *datadogFlags) render(g *globals) (datadog.Values, []datadog.Object, []datadog.Omission, error) {
 	values, given, err := f.values(g)
 	if err != nil {
 		return values, nil, nil, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
@@ -85,11 +86,14 @@ type datadogPush struct {
 }
 
 func (p *datadogPush) run(ctx context.Context, cases *datasets.Cases, filter datasets.Filter) error {
-	records, withheld, err := recordsOf(ctx, cases, filter)
-	if err != nil {
-		return err
+	count, withheld := 0, 0
+	for _, err := range recordsOf(ctx, cases, filter, &withheld) {
+		if err != nil {
+			return err
+		}
+		count++
 	}
-	if len(records)+withheld == 0 {
+	if count+withheld == 0 {
 		if err := p.d.checkNames(ctx, cases, filter); err != nil {
 			return err
 		}
@@ -99,7 +103,7 @@ func (p *datadogPush) run(ctx context.Context, cases *datasets.Cases, filter dat
 		fmt.Fprintf(p.d.g.stderr, "%s without an input left out: it was withheld, or the event had none\n", cli.Plural(withheld, "case"))
 	}
 	if !p.yes {
-		_, err := fmt.Fprintf(out, "%s would go to dataset %q of project %q\nnothing is sent yet: the same command with --yes does it\n", cli.Plural(len(records), "record"), p.dataset, p.project)
+		_, err := fmt.Fprintf(out, "%s would go to dataset %q of project %q\nnothing is sent yet: the same command with --yes does it\n", cli.Plural(count, "record"), p.dataset, p.project)
 		return err
 	}
 	access, err := datadog.AccessFrom(p.d.g.getenv)
@@ -107,7 +111,7 @@ func (p *datadogPush) run(ctx context.Context, cases *datasets.Cases, filter dat
 		return err
 	}
 	client := datadog.NewClient(access, nil, func(line string) { fmt.Fprintln(p.d.g.stderr, line) })
-	if len(records) == 0 {
+	if count == 0 {
 		_, err := fmt.Fprintln(out, "no cases: nothing is sent")
 		return err
 	}
@@ -118,32 +122,38 @@ func (p *datadogPush) run(ctx context.Context, cases *datasets.Cases, filter dat
 	if to.Created {
 		fmt.Fprintf(out, "made dataset %q of project %q\n", p.dataset, p.project)
 	}
-	taken, listed, err := to.Append(ctx, records)
+	taken, listed, err := to.Append(ctx, recordsOf(ctx, cases, filter, new(int)))
 	if err != nil {
-		return fmt.Errorf("%d of %s are stored, and the same command sends the rest: %w", taken, cli.Plural(len(records), "record"), err)
+		return fmt.Errorf("%d of %s are stored, and the same command sends the rest: %w", taken, cli.Plural(count, "record"), err)
 	}
 	_, err = fmt.Fprintf(out, "%s sent to dataset %q of project %q: %d stored, %d there already, as Datadog answers\n", cli.Plural(taken, "record"), p.dataset, p.project, listed, taken-listed)
 	return err
 }
 
+// errEnough ends the reading of cases of which no more are wanted.
+var errEnough = errors.New("enough")
+
 // recordsOf returns a record for each case, from its first exemplar, which stays the same
-// when the case occurs again. It also returns the number of cases without an input,
-// which Datadog does not take.
-func recordsOf(ctx context.Context, cases *datasets.Cases, filter datasets.Filter) (records []datadog.Record, withheld int, err error) {
-	last := ""
-	err = cases.Rows(ctx, filter, func(r datasets.Row) error {
-		switch {
-		case r.CaseID == last:
+// when the case occurs again. It counts the cases without an input, which Datadog does not
+// take, in withheld.
+func recordsOf(ctx context.Context, cases *datasets.Cases, filter datasets.Filter, withheld *int) iter.Seq2[datadog.Record, error] {
+	return func(yield func(datadog.Record, error) bool) {
+		last := ""
+		err := cases.Rows(ctx, filter, func(r datasets.Row) error {
+			switch {
+			case r.CaseID == last:
+			case r.ContentWithheld || len(r.Input) == 0:
+				*withheld++
+			case !yield(recordOf(&r), nil):
+				return errEnough
+			}
+			last = r.CaseID
 			return nil
-		case r.ContentWithheld || len(r.Input) == 0:
-			withheld++
-		default:
-			records = append(records, recordOf(&r))
+		})
+		if err != nil && !errors.Is(err, errEnough) {
+			yield(datadog.Record{}, err)
 		}
-		last = r.CaseID
-		return nil
-	})
-	return records, withheld, err
+	}
 }
 
 // recordInput is the input of a record: all that the model was given.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/url"
 	"slices"
@@ -166,9 +167,10 @@ const (
 )
 
 // Append sends records, in requests within bounds, and returns how many Datadog has taken
-// and how many of these its answers list as changed. It stops at the first request that
-// fails; the same call again stores the rest, because Datadog leaves out what is there.
-func (d *Dataset) Append(ctx context.Context, records []Record) (taken, listed int, err error) {
+// and how many of these its answers list as changed. It holds those of one request at a
+// time. It stops at the first error, of records or of a request; the same call again stores
+// the rest, because Datadog leaves out what is there.
+func (d *Dataset) Append(ctx context.Context, records iter.Seq2[Record, error]) (taken, listed int, err error) {
 	var batch []json.RawMessage
 	size := 0
 	flush := func() error {
@@ -183,7 +185,10 @@ func (d *Dataset) Append(ctx context.Context, records []Record) (taken, listed i
 		batch, size = batch[:0], 0
 		return nil
 	}
-	for _, r := range records {
+	for r, err := range records {
+		if err != nil {
+			return taken, listed, err
+		}
 		raw, err := json.Marshal(r)
 		if err != nil {
 			return taken, listed, fmt.Errorf("record: %w", err)

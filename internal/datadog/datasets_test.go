@@ -2,6 +2,7 @@ package datadog
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -114,7 +115,13 @@ func push(t *testing.T, c *Client, records []Record) (created bool, taken, liste
 	if err != nil {
 		return false, 0, 0, err
 	}
-	taken, listed, err = d.Append(t.Context(), records)
+	taken, listed, err = d.Append(t.Context(), func(yield func(Record, error) bool) {
+		for _, r := range records {
+			if !yield(r, nil) {
+				return
+			}
+		}
+	})
 	return d.Created, taken, listed, err
 }
 
@@ -162,6 +169,31 @@ func TestAppendBounds(t *testing.T) {
 	}
 	if len(sizes) != 3 {
 		t.Errorf("requests of %v bytes", sizes)
+	}
+}
+
+// TestAppendHoldsOneRequest: records are sent as they come, and an error of theirs ends it.
+func TestAppendHoldsOneRequest(t *testing.T) {
+	t.Parallel()
+	a, c := newDatasetAPI(t)
+	d, err := c.OpenDataset(t.Context(), "support", "failures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the store is gone")
+	taken, _, err := d.Append(t.Context(), func(yield func(Record, error) bool) {
+		for i, r := range records(3 * maxRecords) {
+			if held := i - len(a.records); held > maxRecords {
+				t.Fatalf("%d records are held", held)
+			}
+			if !yield(r, nil) {
+				return
+			}
+		}
+		yield(Record{}, broken)
+	})
+	if !errors.Is(err, broken) || taken != 2*maxRecords || len(a.records) != 2*maxRecords {
+		t.Errorf("%d taken, %d stored, %v", taken, len(a.records), err)
 	}
 }
 

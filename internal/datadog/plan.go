@@ -164,7 +164,7 @@ func (p *Plan) Check(ctx context.Context) error {
 		}
 		path := monitorPath
 		if c.ID != "" {
-			path += "/" + c.ID
+			path += "/" + url.PathEscape(c.ID)
 		}
 		err := p.client.Do(ctx, Request{Method: http.MethodPost, Path: path + "/validate", Body: c.body, Repeatable: true, Needs: Monitor.permission(true)}, nil)
 		if bad, ok := errors.AsType[*Error](err); ok && bad.Status == http.StatusBadRequest {

@@ -56,8 +56,8 @@ func (o Object) JSON() []byte {
 	return b.Bytes()
 }
 
-// Omitted is a file that was left out, and why.
-type Omitted struct {
+// Omission is a file that was left out, and why.
+type Omission struct {
 	Kind   Kind   `json:"kind"`
 	Name   string `json:"name"`
 	Reason string `json:"reason"`
@@ -65,9 +65,9 @@ type Omitted struct {
 
 // Render fills in the files that the program carries. Faults of thresholds that need the
 // file to be seen are of type fault.List; their paths are relative to the section.
-func Render(v Values) ([]Object, []Omitted, error) { return render(files.FS, v) }
+func Render(v Values) ([]Object, []Omission, error) { return render(files.FS, v) }
 
-func render(from fs.FS, v Values) (objects []Object, omitted []Omitted, err error) {
+func render(from fs.FS, v Values) (objects []Object, omitted []Omission, err error) {
 	var faults fault.List
 	for _, kind := range Kinds() {
 		if v.Only != "" && v.Only != kind {
@@ -75,7 +75,7 @@ func render(from fs.FS, v Values) (objects []Object, omitted []Omitted, err erro
 		}
 		for _, name := range names(from, kind) {
 			if slices.Contains(v.Without, name) {
-				omitted = append(omitted, Omitted{kind, name, "the configuration or --without leaves it out"})
+				omitted = append(omitted, Omission{kind, name, "the configuration or --without leaves it out"})
 				continue
 			}
 			data, err := fs.ReadFile(from, kind.Folder()+"/"+name+".json")
@@ -94,7 +94,7 @@ func render(from fs.FS, v Values) (objects []Object, omitted []Omitted, err erro
 			body["name"] = fmt.Sprintf("%s (%s)", text(body["name"]), v.Env)
 			made, why := v.perEvaluator(name, body)
 			if why != "" {
-				omitted = append(omitted, Omitted{kind, name, why})
+				omitted = append(omitted, Omission{kind, name, why})
 			}
 			for _, o := range made {
 				faults = append(faults, v.setThresholds(name, o)...)

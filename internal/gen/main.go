@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/evalworker/evalworker/deploy/datadog/lint"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/gen/boards"
@@ -38,7 +39,11 @@ func documents(root string) (map[string][]byte, error) {
 		return nil, err
 	}
 	docs["deploy/datadog/terraform/metrics.json"] = metrics
-	pictures, err := boards.Pictures(filepath.Join(root, "deploy/datadog"))
+	folder := filepath.Join(root, "deploy/datadog")
+	if err := lint.Files(os.DirFS(folder), os.DirFS(filepath.Join(root, "docs/runbooks"))).Err(); err != nil {
+		return nil, err
+	}
+	pictures, err := boards.Pictures(folder)
 	if err != nil {
 		return nil, err
 	}

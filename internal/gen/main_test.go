@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -17,5 +18,13 @@ func TestDocumentsAreCurrent(t *testing.T) {
 		if got, err := os.ReadFile(filepath.Join("../..", name)); err != nil || string(got) != string(want) {
 			t.Errorf("%s is stale (%v): run make generate", name, err)
 		}
+	}
+}
+
+// TestFaultyBoards: nothing is drawn of boards that the checks refuse.
+func TestFaultyBoards(t *testing.T) {
+	t.Parallel()
+	if _, err := documents(t.TempDir()); err == nil || !strings.Contains(err.Error(), "there is no file dashboards/NAME.json") {
+		t.Errorf("error %v", err)
 	}
 }

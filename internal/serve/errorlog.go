@@ -30,12 +30,15 @@ const maxErrorText = 200 // bytes of a line that are shown
 func (l *errorLog) Write(line []byte) (int, error) {
 	text := strings.TrimSpace(string(line))
 	if strings.HasPrefix(text, "http: panic serving") {
-		_, stack, _ := strings.Cut(text, "\ngoroutine ")
-		l.log.Error("a panic, which is a fault of this program: a request gets no answer", "stack", "goroutine "+stack)
+		stack := "" // behind the value, which may look like one
+		if i := strings.LastIndex(text, "\ngoroutine "); i >= 0 {
+			stack = text[i+1:]
+		}
+		l.log.Error("a panic, which is a fault of this program: a request gets no answer", "stack", stack)
 		return len(line), nil
 	}
 	if n, ok := l.failed.Allow(); ok {
-		l.log.Warn("HTTP server reports a problem", "problem", text[:min(len(text), maxErrorText)], "count", n)
+		l.log.Warn("HTTP server reports a problem", "problem", strings.ToValidUTF8(text[:min(len(text), maxErrorText)], ""), "count", n)
 	}
 	return len(line), nil
 }

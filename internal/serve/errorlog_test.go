@@ -18,7 +18,7 @@ func TestErrorLog(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log := serve.ErrorLog(slog.New(slog.NewJSONHandler(&out, nil)))
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("what a user\nwrote") }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("what a user\ngoroutine wrote") }))
 	server.Config.ErrorLog = log
 	server.Start()
 	if res, err := http.Get(server.URL); err == nil { //nolint:noctx // a test

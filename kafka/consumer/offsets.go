@@ -63,7 +63,8 @@ type logBounds struct{ first, last int64 }
 // all at once would hold three connections a partition open, not one.
 const boundsAtOnce = 4
 
-// bounds asks the brokers for the bounds of partitions.
+// bounds asks the brokers for the bounds of partitions. Each question has requestTimeout,
+// because a worker of many partitions asks many.
 func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, err error) {
 	defer func() { c.refreshMetadata(err) }()
 	out := make(map[int]logBounds, len(ids))
@@ -77,6 +78,8 @@ func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, 
 
 // addBounds adds the bounds of some partitions to out.
 func (c *Consumer) addBounds(ctx context.Context, out map[int]logBounds, ids []int) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
 	requests := make([]kafka.OffsetRequest, 0, 2*len(ids))
 	for _, id := range ids {
 		requests = append(requests, kafka.FirstOffsetOf(id), kafka.LastOffsetOf(id))
@@ -156,8 +159,8 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 
 // commitEnds makes one attempt. The broker may accept the commit for some partitions
 // only; the next attempt finds a group that is not new, and uses the same ends.
-func (c *Consumer) commitEnds(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+func (c *Consumer) commitEnds(attempt context.Context) error {
+	ctx, cancel := context.WithTimeout(attempt, requestTimeout)
 	defer cancel()
 	ids, err := c.partitionIDs(ctx)
 	if err != nil || len(ids) == 0 {
@@ -172,7 +175,7 @@ func (c *Consumer) commitEnds(ctx context.Context) error {
 		isNew = isNew && o.offset == unknownOffset
 	}
 	if isNew {
-		if c.startEnds, err = c.bounds(ctx, ids); err != nil {
+		if c.startEnds, err = c.bounds(attempt, ids); err != nil {
 			return err
 		}
 	}
@@ -186,6 +189,8 @@ func (c *Consumer) commitEnds(ctx context.Context) error {
 	if len(commits) == 0 {
 		return nil // the group is not new
 	}
+	ctx, cancel = context.WithTimeout(attempt, requestTimeout) // the bounds of many partitions take their time
+	defer cancel()
 	answers, err := c.offsetCommit(ctx, memberless, commits)
 	for id, answer := range answers {
 		if answer != nil {
@@ -267,8 +272,6 @@ func (g *generation) jump(p *partition, to int64) {
 }
 
 func (g *generation) boundsOf(ctx context.Context, p *partition) (logBounds, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
 	all, err := g.c.bounds(ctx, []int{p.id})
 	return all[p.id], err
 }

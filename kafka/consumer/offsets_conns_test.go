@@ -5,6 +5,11 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol/listoffsets"
 
 	"github.com/evalworker/evalworker/event"
 )
@@ -40,4 +45,43 @@ func TestBoundsTakeFewConnections(t *testing.T) {
 	if got := dialed.Load(); got > 12 { // eight requests at once, and some for the cluster's metadata
 		t.Errorf("%d connections for %d partitions, want at most 12", got, partitions)
 	}
+}
+
+// brokerOfASecond answers questions about offsets after a second.
+type brokerOfASecond struct{}
+
+func (brokerOfASecond) RoundTrip(ctx context.Context, _ net.Addr, req kafka.Request) (kafka.Response, error) {
+	select {
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	var out listoffsets.Response
+	for _, topic := range req.(*listoffsets.Request).Topics {
+		answer := listoffsets.ResponseTopic{Topic: topic.Topic}
+		for _, p := range topic.Partitions {
+			answer.Partitions = append(answer.Partitions, listoffsets.ResponsePartition{Partition: p.Partition, Timestamp: p.Timestamp, Offset: 7})
+		}
+		out.Topics = append(out.Topics, answer)
+	}
+	return &out, nil
+}
+
+// Questions about many partitions are asked one after the other, so each has its own time.
+func TestBoundsOfManyPartitionsTakeTheirTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := &Consumer{client: &kafka.Client{Addr: kafka.TCP("broker:9092"), Transport: brokerOfASecond{}}, transport: &kafka.Transport{}}
+		g := &generation{c: c}
+		const partitions = 10 * boundsAtOnce
+		for id := range partitions {
+			g.parts = append(g.parts, &partition{id: id, tracker: newTracker(0)})
+		}
+		g.refreshHigh(t.Context())
+		for _, p := range g.parts {
+			if p.high.Load() != 7 {
+				t.Fatalf("the end of partition %d is not known", p.id)
+			}
+		}
+	})
 }

@@ -42,8 +42,6 @@ func (g *generation) refreshHigh(ctx context.Context) (shorter bool) {
 	for i, p := range g.parts {
 		ids[i], read[p.id] = p.id, p.tracker.progress().next
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
 	sent := time.Now()
 	bounds, err := g.c.bounds(ctx, ids)
 	if err != nil {

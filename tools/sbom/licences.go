@@ -38,7 +38,9 @@ func licences(ctx context.Context, programs []program) (map[string]licence, erro
 		}
 	}
 	slices.Sort(args)
-	found, err := exec.CommandContext(ctx, "go", append([]string{"mod", "download", "-json"}, slices.Compact(args)...)...).Output()
+	download := exec.CommandContext(ctx, "go", append([]string{"mod", "download", "-json"}, slices.Compact(args)...)...)
+	download.Stderr = os.Stderr
+	found, err := download.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go mod download: %w", err)
 	}

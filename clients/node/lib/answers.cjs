@@ -1,5 +1,8 @@
 'use strict';
 
+/** The most calls or blocks of an answer: a stream cannot ask for more memory by an index. */
+const MOST_PARTS = 1000;
+
 /** Puts a whole answer into the event: as it came, and what the event has fields for. */
 function recordAnswer(call, body) {
   if (body === undefined || body === null) return;
@@ -66,6 +69,7 @@ class ChatPieces {
     message.tool_calls ??= [];
     for (const piece of pieces) {
       const index = piece.index ?? Math.max(message.tool_calls.length - 1, 0);
+      if (!(index >= 0 && index < MOST_PARTS)) continue;
       const call = (message.tool_calls[index] ??= { type: 'function', function: { name: '', arguments: '' } });
       if (piece.id) call.id = piece.id;
       if (piece.type) call.type = piece.type;
@@ -106,6 +110,7 @@ class MessagePieces {
 
   add(event) {
     const index = event?.index ?? 0;
+    if (!(index >= 0 && index < MOST_PARTS)) return false;
     switch (event?.type) {
       case 'message_start':
         this.#whole = { ...event.message, content: [] };

@@ -27,6 +27,16 @@ function publisher() {
   return (shared ??= new Publisher());
 }
 
+/** Publishes an event. It never throws, even when the address of the sidecar is no URL. */
+function publish(event) {
+  try {
+    return publisher().publish(event);
+  } catch (error) {
+    console.warn(`evalworker: a request is not published: ${error?.message}`);
+    return false;
+  }
+}
+
 function configure({ publisher: own, ...fields } = {}) {
   checkFields(fields);
   if (own) shared = own;
@@ -47,7 +57,7 @@ function identity() {
 
 /** Publishes what a user thought of an answer: "up", "down", or a number with its `max`. */
 function feedback(request_id, rating, { comment, max, ...fields } = {}) {
-  return publisher().publish({
+  return publish({
     event: 'llm_user_feedback',
     ...identity(),
     ...scopes.getStore(),
@@ -95,7 +105,7 @@ class Call {
       event.error_type = errorType(error);
     }
     event.status ??= 'success';
-    publisher().publish(event);
+    publish(event);
   }
 }
 
@@ -132,8 +142,19 @@ function traceContext() {
   return Object.keys(headers).length > 0 ? headers : undefined;
 }
 
+const LOOK_EVERY = 10_000; // milliseconds; a look at some thousand modules takes one or two
+const found = new Map(); // by name: the module, and when it was looked for
+
 /** Returns a module of the application that is loaded already; loads nothing. */
 function loaded(name) {
+  const last = found.get(name);
+  if (last && (last.module || performance.now() - last.at < LOOK_EVERY)) return last.module;
+  const module = lookFor(name);
+  found.set(name, { module, at: performance.now() });
+  return module;
+}
+
+function lookFor(name) {
   const inside = `/node_modules/${name}/`;
   for (const path in require.cache) {
     if (path.replaceAll('\\', '/').includes(inside)) {

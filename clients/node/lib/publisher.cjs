@@ -18,6 +18,7 @@ class Publisher {
   #warned = 0;
   #closed = false;
   #wake; // ends a pause between attempts
+  #cutOff; // ends the attempt that is under way
 
   constructor({ url, token, maxEvents = 10_000, maxBytes = 64 << 20, timeout = 10_000, linger = 100 } = {}) {
     const env = process.env;
@@ -79,6 +80,7 @@ class Publisher {
       this.#bytes = 0;
     }
     this.#wake?.();
+    this.#cutOff?.();
     await this.#sending;
     return sent;
   }
@@ -129,12 +131,16 @@ class Publisher {
     for (let attempt = 0; ; attempt++) {
       let wait;
       let problem;
+      const attemptEnds = new AbortController();
+      const late = setTimeout(() => attemptEnds.abort(new DOMException('late', 'TimeoutError')), this.timeout);
+      late.unref?.();
+      this.#cutOff = () => attemptEnds.abort();
       try {
         const response = await fetch(this.url.replace(/\/+$/, '') + '/v1/events', {
           method: 'POST',
           headers: { 'content-type': 'application/x-ndjson', ...(this.token && { authorization: `Bearer ${this.token}` }) },
           body: batch.join(''),
-          signal: AbortSignal.timeout(this.timeout),
+          signal: attemptEnds.signal,
         });
         const text = await response.text();
         if (response.status !== 429 && response.status !== 503) return this.#settle(batch, response.status, text);
@@ -144,6 +150,8 @@ class Publisher {
       } catch (error) {
         wait = Math.min(100 * 2 ** attempt, 5000);
         problem = `${this.url} does not answer: ${error?.cause?.code ?? error?.name}`;
+      } finally {
+        clearTimeout(late);
       }
       this.stats.retries++;
       this.#say(`${problem}; ${batch.length + this.#queue.length} events wait`);

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import * as evalworker from '../index.mjs';
@@ -35,6 +40,17 @@ test('a sidecar that is away costs memory up to the bound', async () => {
   assert.ok(publisher.waiting <= 10);
   assert.equal(await publisher.close(50), false);
   assert.equal(publisher.stats.dropped, 500);
+});
+
+test('close waits no longer than it is told for a sidecar that hangs', { timeout: 20_000 }, async () => {
+  const server = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const publisher = new Publisher({ url: `http://127.0.0.1:${server.address().port}`, timeout: 600_000 });
+  publisher.publish({ request_id: 'a' });
+  assert.equal(await publisher.close(200), false);
+  assert.equal(publisher.stats.dropped, 1);
+  server.closeAllConnections();
+  server.close();
 });
 
 test('refused events are counted and named', async () => {
@@ -73,6 +89,37 @@ test('observe and feedback', async () => {
   assert.deepEqual([first.output, first.status, second.error_type], ['Hello.', 'success', 'RangeError']);
   assert.deepEqual([third.event, third.request_id, third.user_rating, third.comment], ['llm_user_feedback', id, 'up', 'good']);
   sidecar.close();
+});
+
+test('an address that is no URL reaches no request', async () => {
+  const path = createRequire(import.meta.url).resolve('../index.cjs');
+  const code = `const e = require(${JSON.stringify(path)}); e.observe({ input: 'Hi' }, async () => 'Hello.').then((answer) => console.log(answer, e.feedback('r', 'up')))`;
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', code], { timeout: 30_000, env: { ...process.env, EVALWORKER_URL: 'sidecar:8788' } });
+  assert.equal(stdout.trim(), 'Hello. false');
+  assert.match(stderr, /is no URL of a sidecar/);
+});
+
+test('a tracer is found, and not looked for with each request', async () => {
+  const path = createRequire(import.meta.url).resolve('../index.cjs');
+  const dir = await mkdtemp(join(tmpdir(), 'evalworker-'));
+  const api = join(dir, 'node_modules/@opentelemetry/api');
+  await mkdir(api, { recursive: true });
+  await writeFile(join(api, 'index.js'), "exports.context = { active: () => 'now' }; exports.propagation = { inject: (context, to) => { to.traceparent = context; } };");
+  const code = `
+    const Module = require('node:module');
+    let looks = 0;
+    Module._cache = new Proxy(Module._cache, { ownKeys: (cache) => (looks++, Reflect.ownKeys(cache)) });
+    require('node:module').createRequire(${JSON.stringify(join(dir, 'app.js'))})('@opentelemetry/api');
+    const e = Module.createRequire(${JSON.stringify(path)})('./index.cjs');
+    (async () => {
+      let call;
+      for (let i = 0; i < 50; i++) await e.observe({ input: 'Hi' }, async (c) => { call = c; });
+      console.log(call.event.trace_context.traceparent, looks);
+    })();`;
+  const env = { ...process.env, EVALWORKER_URL: 'http://127.0.0.1:9' };
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', code], { timeout: 30_000, env });
+  await rm(dir, { recursive: true });
+  assert.equal(stdout.trim(), 'now 2');
 });
 
 test('a process ends although events wait, and require works', async () => {

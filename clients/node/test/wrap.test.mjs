@@ -105,6 +105,20 @@ test('a stream that is left early is published as far as it came', async () => {
   has(event, { status: 'error', error_type: 'cancelled' });
 });
 
+test('an index cannot ask for memory', async () => {
+  provider.answers.push(asStream([CHUNKS[0], chunk({ tool_calls: [{ index: 10 ** 6, id: 'far', function: { name: 'f' } }] }), ...CHUNKS.slice(1)]));
+  for await (const _ of await evalworker.wrap(openai()).chat.completions.create({ model: 'm', messages: QUESTION, stream: true }));
+  assert.equal((await published()).output.choices[0].message.tool_calls.length, 1);
+});
+
+test('a stream whose pieces are in no order reaches the application all the same', async () => {
+  provider.answers.push(asStream([...MESSAGE_EVENTS.slice(0, 7), MESSAGE_EVENTS[0], MESSAGE_EVENTS[9]], true));
+  let n = 0;
+  for await (const _ of await evalworker.wrap(anthropic()).messages.create({ model: 'm', max_tokens: 9, messages: QUESTION, stream: true })) n++;
+  assert.equal(n, 9);
+  assert.equal((await published()).status, 'success');
+});
+
 test('helpers of the library are one request each', async () => {
   provider.answers.push(asStream(CHUNKS.filter((c) => !c.choices[0]?.delta.tool_calls)), asJSON({ ...CHAT, choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: '{}' } }] }));
   const client = evalworker.wrap(openai());

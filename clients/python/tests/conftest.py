@@ -11,6 +11,8 @@ from evalworker import _call
 class Server:
     """An HTTP server on loopback whose answers a test gives."""
 
+    closes = False  # whether it closes a connection after an answer, without a word
+
     def __init__(self):
         self.requests, self.answers = [], []
         outer = self
@@ -29,6 +31,7 @@ class Server:
                     self.send_header("Retry-After", "0.05")
                 self.end_headers()
                 self.wfile.write(answer)
+                self.close_connection = outer.closes
 
             def log_message(self, *_):
                 pass

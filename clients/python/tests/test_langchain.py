@@ -1,7 +1,9 @@
+import pytest
 from langchain_core.documents import Document
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import RunnableLambda, RunnableParallel, RunnablePassthrough
 
 from evalworker.langchain import CallbackHandler
 
@@ -44,7 +46,41 @@ def test_error(one_event):
 
 def test_retrieval_of_the_same_chain(one_event):
     chain = Shelf() | (lambda documents: documents[0].page_content) | model("In Graz.")
-    chain.invoke("Where?", config={"callbacks": [CallbackHandler()]})
+    handler = CallbackHandler()
+    chain.invoke("Where?", config={"callbacks": [handler]})
+    assert not handler._found  # passages are not kept beyond their chain
     event = one_event()
     assert event["retrieval"]["query"] == "Where?" and event["retrieval"]["top_score"] == 0.9
     assert event["retrieval"]["chunks"] == [{"id": "d7", "text": "It is in Graz.", "score": 0.9}]
+
+
+def test_retrieval_in_a_branch(one_event):
+    """The usual form: {"context": retriever, ...} | prompt | model."""
+    chain = RunnableParallel(context=Shelf(), question=RunnablePassthrough()) | (lambda both: both["context"][0].page_content) | model("In Graz.")
+    handler = CallbackHandler()
+    chain.invoke("Where?", config={"callbacks": [handler]})
+    assert one_event()["retrieval"]["chunks"] == [{"id": "d7", "text": "It is in Graz.", "score": 0.9}]
+    assert not handler._found and not handler._parents
+
+
+def test_retrieval_in_one_part_and_request_in_another(one_event):
+    """As in a graph, whose nodes are chains of their own."""
+    find = RunnableLambda(lambda question: Shelf().invoke(question)[0].page_content)
+    ask = RunnableLambda(lambda text: model("In Graz.").invoke(text))
+    handler = CallbackHandler()
+    (find | ask).invoke("Where?", config={"callbacks": [handler]})
+    assert one_event()["retrieval"]["top_score"] == 0.9
+    assert not handler._found and not handler._parents
+
+
+def test_retrieval_that_no_request_follows(sidecar):
+    class Broken(Shelf):
+        def _get_relevant_documents(self, query, *, run_manager):
+            raise OSError("away")
+
+    handler = CallbackHandler()
+    Shelf().invoke("Where?", config={"callbacks": [handler]})
+    for chain in (Broken(), Broken() | (lambda documents: documents), Shelf() | (lambda documents: documents[1])):
+        with pytest.raises((OSError, IndexError)):
+            chain.invoke("Where?", config={"callbacks": [handler]})
+    assert not handler._found and not handler._parents

@@ -4,7 +4,7 @@ import os
 import threading
 
 import evalworker
-from evalworker import Publisher
+from evalworker import Publisher, _call, _publisher
 
 
 def test_batches_and_order(sidecar):
@@ -36,6 +36,18 @@ def test_sidecar_away_costs_memory_up_to_the_bound(caplog):
     assert len(caplog.records) == 1  # the first trouble, then one a minute
 
 
+def test_an_idle_connection_is_not_used_again(sidecar, monkeypatch, caplog):
+    """The sidecar closes it after a while, which is no trouble to be warned of."""
+    monkeypatch.setattr(_publisher, "_IDLE_SECONDS", 0.0)
+    sidecar.closes = True
+    publisher = Publisher(sidecar.url, linger=0.0)
+    for i in range(3):
+        publisher.publish({"request_id": str(i)})
+        assert publisher.flush(10)
+    publisher.close(10)
+    assert publisher.stats["retries"] == 0 and not caplog.records
+
+
 def test_refused_events_are_counted_and_named(sidecar, caplog):
     sidecar.answers.append((400, "application/json", json.dumps({"accepted": 1, "rejected": 1, "faults": [{"line": 2, "problem": "malformed: missing request_id"}]}).encode()))
     publisher = Publisher(sidecar.url)
@@ -44,6 +56,43 @@ def test_refused_events_are_counted_and_named(sidecar, caplog):
     publisher.close(10)
     assert publisher.stats["accepted"] == 1 and publisher.stats["refused"] == 1
     assert "missing request_id" in publisher.stats["last_error"]
+
+
+def test_a_token_may_end_with_a_new_line(sidecar):
+    publisher = Publisher(sidecar.url, token="abc\n")
+    publisher.publish({"request_id": "a"})
+    assert publisher.close(10) and publisher.stats["accepted"] == 1
+    assert sidecar.requests[0][1]["Authorization"] == "Bearer abc"
+
+
+def test_a_token_is_not_logged(sidecar, caplog):
+    publisher = Publisher(sidecar.url, token="abc\ndef")
+    publisher.publish({"request_id": "a"})
+    publisher.close(10)
+    assert publisher.stats["dropped"] == 1
+    assert "abc" not in caplog.text and "abc" not in publisher.stats["last_error"]
+
+
+def test_no_thread_can_be_started(sidecar, monkeypatch):
+    def fails(thread):
+        raise RuntimeError("can't start new thread")
+
+    publisher = Publisher(sidecar.url)
+    with monkeypatch.context() as now:
+        now.setattr(threading.Thread, "start", fails)
+        assert publisher.publish({"request_id": "a"}) is False
+    assert publisher.publish({"request_id": "b"})
+    assert publisher.close(10)
+    assert [e["request_id"] for e in sidecar.events] == ["b"] and publisher.stats["dropped"] == 1
+
+
+def test_an_address_that_is_no_url_reaches_no_request(monkeypatch, caplog):
+    monkeypatch.setattr(_call, "_default", None)
+    monkeypatch.setenv("EVALWORKER_URL", "sidecar:8788")
+    with evalworker.observe(prompt_name="triage", input="Hi") as call:
+        call.output = "Hello."
+    assert evalworker.feedback(call.request_id, "up") is False
+    assert "is no URL of a sidecar" in caplog.text
 
 
 def test_what_json_has_no_form_for(sidecar):

@@ -92,6 +92,14 @@ def test_stream_that_is_left_early_is_published_as_far_as_it_came(provider, one_
     assert (event["status"], event["error_type"]) == ("error", "cancelled")
 
 
+def test_an_index_cannot_ask_for_memory(provider, one_event):
+    far = {**CHUNKS[0], "choices": [{"index": 0, "delta": {"tool_calls": [{"index": 10**6, "id": "far", "function": {"name": "f"}}]}}]}
+    provider.answers.append(as_stream([CHUNKS[0], far, *CHUNKS[1:]]))
+    for _ in evalworker.wrap(make(provider)).chat.completions.create(model="gpt-5", messages=QUESTION, stream=True):
+        pass
+    assert len(one_event()["output"]["choices"][0]["message"]["tool_calls"]) == 1
+
+
 def test_retry_and_error(provider, one_event):
     busy = (429, "application/json", b'{"error":{"message":"slow down"}}')
     provider.answers += [busy, as_json(CHAT), busy]

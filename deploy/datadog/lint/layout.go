@@ -60,8 +60,8 @@ func layouts(all []widget, width int, top bool) (faults fault.List) {
 				bottom = max(bottom, inner.Layout.Y+inner.Layout.Height)
 			}
 		}
-		if l.Height < bottom+1 {
-			faults.Add(path+".layout.height", fmt.Sprint(l.Height), fmt.Sprintf("want at least %d: the widgets and the title", bottom+1))
+		if l.Height != bottom+1 {
+			faults.Add(path+".layout.height", fmt.Sprint(l.Height), fmt.Sprintf("want %d: the widgets and the title", bottom+1))
 		}
 		faults.Under(path+".definition.widgets", layouts(w.Definition.Widgets, l.Width, false))
 	}

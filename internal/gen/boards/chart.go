@@ -14,8 +14,8 @@ import (
 // release is the colour of a release's line.
 const release = "#7a3fc4"
 
-// drawn is one line, or one colour of bars or of an area.
-type drawn struct {
+// shape is one line, or one colour of bars or of an area.
+type shape struct {
 	name    string
 	values  []float64
 	display string
@@ -69,8 +69,8 @@ func (b *board) timeseries(d definition, f frame) error {
 }
 
 // lines evaluates all requests, the largest series first.
-func (b *board) lines(d definition, span time.Duration) ([]drawn, error) {
-	var all []drawn
+func (b *board) lines(d definition, span time.Duration) ([]shape, error) {
+	var all []shape
 	formulas := 0
 	for _, r := range d.Requests {
 		formulas += len(r.Formulas)
@@ -85,7 +85,7 @@ func (b *board) lines(d definition, span time.Duration) ([]drawn, error) {
 			style = ` stroke-dasharray="4 3"`
 		}
 		for _, res := range results {
-			var group []drawn
+			var group []shape
 			for k, values := range res.table.groups {
 				name := strings.Join(slices.DeleteFunc(strings.Split(k, "\x00"), func(s string) bool { return s == "" }), " ")
 				switch {
@@ -96,9 +96,9 @@ func (b *board) lines(d definition, span time.Duration) ([]drawn, error) {
 				case formulas > 1:
 					name += ": " + res.formula.Alias
 				}
-				group = append(group, drawn{name: name, values: values, display: r.Display, style: style, unit: res.formula.unit()})
+				group = append(group, shape{name: name, values: values, display: r.Display, style: style, unit: res.formula.unit()})
 			}
-			slices.SortFunc(group, func(x, y drawn) int {
+			slices.SortFunc(group, func(x, y shape) int {
 				return cmp.Or(cmp.Compare(mean(y.values), mean(x.values)), cmp.Compare(x.name, y.name))
 			})
 			if l := res.formula.Limit; l != nil {
@@ -134,7 +134,7 @@ func mean(values []float64) float64 {
 
 // legend draws names below the graph, in as many rows as they need, and returns their
 // height.
-func (b *board) legend(all []drawn, f frame) float64 {
+func (b *board) legend(all []shape, f frame) float64 {
 	const rowsHigh = 14.5
 	st := textStyle{size: 10, color: ink}
 	type item struct {
@@ -165,7 +165,7 @@ func (b *board) legend(all []drawn, f frame) float64 {
 
 // scale returns the ends of the vertical axis: those that the widget fixes, else
 // round ones around what is drawn and the markers.
-func (b *board) scale(d definition, all []drawn) (low, top float64, err error) {
+func (b *board) scale(d definition, all []shape) (low, top float64, err error) {
 	low, top = math.Inf(1), math.Inf(-1)
 	see := func(v float64) { low, top = math.Min(low, v), math.Max(top, v) }
 	var stack []float64
@@ -260,7 +260,7 @@ func (b *board) axes(plot frame, low, top float64, unit string, span time.Durati
 }
 
 // stacks draws bars and areas upon each other, the largest at the bottom.
-func (b *board) stacks(all []drawn, plot frame, y func(float64) float64, low float64) {
+func (b *board) stacks(all []shape, plot frame, y func(float64) float64, low float64) {
 	var base []float64
 	for _, s := range all {
 		if s.display == "line" {

@@ -27,10 +27,9 @@ type Monitor struct {
 // board is the drawing of one dashboard.
 type board struct {
 	canvas
-	world     world
-	variables []variable
-	monitors  []Monitor
-	colors    map[string]string // by a series' name, so that it has one colour on the board
+	world    world
+	monitors []Monitor
+	colors   map[string]string // by a series' name, so that it has one colour on the board
 }
 
 // Draw returns the picture of a dashboard, as SVG. Monitors are what a list of
@@ -40,7 +39,7 @@ func Draw(raw []byte, monitors []Monitor) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &board{world: newWorld(), variables: d.Variables, monitors: monitors, colors: map[string]string{}}
+	b := &board{world: newWorld(), monitors: monitors, colors: map[string]string{}}
 	top := tops(d.Widgets)
 	wide, high := 2*margin+columns*columnWidth, top[len(top)-1]+margin
 	fmt.Fprintf(b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %s %s" width="%s" height="%s" font-family="%s" role="img" aria-label="%s">`+"\n",

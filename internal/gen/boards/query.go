@@ -3,7 +3,6 @@ package boards
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +17,6 @@ type metricQuery struct {
 	metric  telemetry.Metric
 	filters []filter
 	by      []string
-	count   bool
 	step    time.Duration // of rollup; 0 when the window decides
 }
 
@@ -28,16 +26,15 @@ type filter struct {
 	not        bool
 }
 
-var queryForm = regexp.MustCompile(`^(\w+):([\w.]+)\{([^{}]*)\}(?: by \{([\w,]+)\})?(\.as_count\(\))?(?:\.rollup\((?:sum, )?(\d+)\))?$`)
+var queryForm = regexp.MustCompile(`^(\w+):([\w.]+)\{([^{}]*)\}(?: by \{([\w,]+)\})?(?:\.as_count\(\))?(?:\.rollup\((?:sum, )?(\d+)\))?$`)
 
-// parse reads a query, and checks it against the table of metrics: its name, and each
-// tag that it filters or groups by.
-func parse(text string, variables []variable) (metricQuery, error) {
+// parse reads a query.
+func parse(text string) (metricQuery, error) {
 	part := queryForm.FindStringSubmatch(text)
 	if part == nil {
 		return metricQuery{}, fmt.Errorf("query %q is not of the form agg:metric{filters} by {tags}.as_count().rollup(sum, seconds)", text)
 	}
-	q := metricQuery{agg: part[1], count: part[5] != ""}
+	q := metricQuery{agg: part[1]}
 	var ok bool
 	if q.metric, ok = find(part[2]); !ok {
 		return q, fmt.Errorf("query %q: metric %q is not in docs/metrics.md", text, part[2])
@@ -45,29 +42,16 @@ func parse(text string, variables []variable) (metricQuery, error) {
 	if part[4] != "" {
 		q.by = strings.Split(part[4], ",")
 	}
-	if part[6] != "" {
-		seconds, err := strconv.Atoi(part[6])
+	if part[5] != "" {
+		seconds, err := strconv.Atoi(part[5])
 		if err != nil || seconds == 0 {
-			return q, fmt.Errorf("query %q: rollup of %q seconds", text, part[6])
+			return q, fmt.Errorf("query %q: rollup of %q seconds", text, part[5])
 		}
 		q.step = time.Duration(seconds) * time.Second
 	}
-	counts := q.metric.Type == telemetry.TypeCount || q.metric.Type == telemetry.TypeDistribution && q.agg == "count"
-	if counts != q.count {
-		return q, fmt.Errorf("query %q: .as_count() belongs to counts and to the count of a distribution, and to all of them; %s is a %s", text, q.metric.Name, q.metric.Type)
-	}
-	if isPercentile := len(q.agg) > 1 && q.agg[0] == 'p'; isPercentile && q.metric.Type != telemetry.TypeDistribution {
-		return q, fmt.Errorf("query %q: %s is a %s, which has no percentiles", text, q.metric.Name, q.metric.Type)
-	}
-	used := slices.Clone(q.by)
 	for one := range strings.SplitSeq(part[3], ",") {
-		if name, isVariable := strings.CutPrefix(one, "$"); isVariable {
-			i := slices.IndexFunc(variables, func(v variable) bool { return v.Name == name })
-			if i < 0 {
-				return q, fmt.Errorf("query %q: $%s is no template variable of this board", text, name)
-			}
-			used = append(used, variables[i].Prefix)
-			continue
+		if strings.HasPrefix(one, "$") {
+			continue // a template variable: all values
 		}
 		positive, not := strings.CutPrefix(one, "!")
 		tag, value, ok := strings.Cut(positive, ":")
@@ -75,12 +59,6 @@ func parse(text string, variables []variable) (metricQuery, error) {
 			return q, fmt.Errorf("query %q: filter %q is neither $variable nor tag:value", text, one)
 		}
 		q.filters = append(q.filters, filter{tag, value, not})
-		used = append(used, tag)
-	}
-	for _, tag := range used {
-		if !slices.Contains(q.metric.Tags, tag) && !slices.Contains([]string{"env", "service", "version"}, tag) {
-			return q, fmt.Errorf("query %q: %s does not carry the tag %q", text, q.metric.Name, tag)
-		}
 	}
 	return q, nil
 }

@@ -118,7 +118,7 @@ func (b *board) run(r request, span time.Duration, scalar bool) ([]result, error
 	aggregators := map[string]string{}
 	var first metricQuery
 	for i, one := range r.Queries {
-		q, err := parse(one.Query, b.variables)
+		q, err := parse(one.Query)
 		if err != nil {
 			return nil, err
 		}

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, Dict, Iterator, Optional
 
-from ._publisher import Publisher, plain
+from ._publisher import Publisher, log, plain
 
 # Fields that a scope, `wrap` and a single call may set; the names are those of the event.
 SCOPE_FIELDS = frozenset(
@@ -48,6 +48,8 @@ def configure(publisher: Optional[Publisher] = None, **fields: Any) -> Publisher
 def default_publisher() -> Publisher:
     """Returns the publisher of the process, and makes it with the first call."""
     global _default
+    if _default is not None:  # without the lock, which a forked child may find taken for ever
+        return _default
     with _lock:
         if _default is None:
             _default = Publisher()
@@ -94,7 +96,16 @@ def feedback(request_id: str, rating: Any = None, *, comment: str = "", max: Opt
         event["user_rating_max"] = max
     if comment:
         event["comment"] = comment
-    return default_publisher().publish(event)
+    return _publish(event)
+
+
+def _publish(event: Dict[str, Any]) -> bool:
+    """Publishes an event. It never raises, even when the address of the sidecar is no URL."""
+    try:
+        return default_publisher().publish(event)
+    except Exception:
+        log.warning("evalworker: a request is not published", exc_info=True)
+        return False
 
 
 def _identity() -> Dict[str, Any]:
@@ -149,7 +160,7 @@ class Call:
         if error is not None:
             event["status"], event["error_type"] = "error", _error_type(error)
         event.setdefault("status", "success")
-        default_publisher().publish({k: v for k, v in event.items() if v is not None and v != {}})
+        _publish({k: v for k, v in event.items() if v is not None and v != {}})
 
 
 _EVENT_FIELDS = SCOPE_FIELDS | frozenset(

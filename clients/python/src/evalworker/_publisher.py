@@ -19,6 +19,7 @@ log = logging.getLogger("evalworker")
 DEFAULT_URL = "http://127.0.0.1:8788"
 _BATCH_EVENTS = 100
 _BATCH_BYTES = 1 << 20
+_IDLE_SECONDS = 30.0  # the sidecar, or what lies between, closes a connection that is idle for longer
 
 
 class Publisher:
@@ -41,7 +42,8 @@ class Publisher:
         linger: float = 0.1,
     ) -> None:
         self.url = url or os.environ.get("EVALWORKER_URL") or os.environ.get("EMITTER_URL") or DEFAULT_URL
-        self.token = token if token is not None else os.environ.get("EVALWORKER_TOKEN") or os.environ.get("EMITTER_TOKEN", "")
+        given = token if token is not None else os.environ.get("EVALWORKER_TOKEN") or os.environ.get("EMITTER_TOKEN", "")
+        self.token = given.strip()  # one from a file often ends with a new line, which no header may hold
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"evalworker: {self.url!r} is no URL of a sidecar; write http://host:8788")
@@ -61,6 +63,7 @@ class Publisher:
         self._closed = False
         self._hurry = False
         self._connection: Optional[http.client.HTTPConnection] = None
+        self._used = 0.0  # when the connection was
         self._warned = 0.0
         self.stats: Dict[str, Any] = {"accepted": 0, "refused": 0, "dropped": 0, "retries": 0, "last_error": ""}
 
@@ -80,11 +83,16 @@ class Publisher:
             if len(self._queue) >= self.max_events or self._bytes + len(line) > self.max_bytes:
                 self._drop_locked(1, "the queue is full: the sidecar does not keep up or is away")
                 return False
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="evalworker", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the process ends, or has too many; the next event tries again
+                    self._drop_locked(1, "no thread can be started to send them")
+                    return False
+                self._thread = thread
             self._queue.append(line)
             self._bytes += len(line)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="evalworker", daemon=True)
-                self._thread.start()
             self._changed.notify_all()
             return True
 
@@ -145,8 +153,8 @@ class Publisher:
                 return
             try:
                 self._send(batch)
-            except Exception as error:  # nothing may end the thread
-                self._drop(len(batch), f"{type(error).__name__}: {error}")
+            except Exception as error:  # nothing may end the thread; the text may hold the token
+                self._drop(len(batch), f"they cannot be sent: {type(error).__name__}")
             with self._changed:
                 self._sending = 0
                 self._changed.notify_all()
@@ -209,6 +217,8 @@ class Publisher:
                 self._say(f"{self.url} answers {status} and refuses {refused} of {len(batch)} events: {faults[0].get('problem', '')}")
 
     def _post(self, body: bytes):
+        if time.monotonic() - self._used > _IDLE_SECONDS:
+            self._hang_up()
         if self._connection is None:
             kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
             self._connection = kind(self._parts.hostname, self._parts.port, timeout=self.timeout)
@@ -218,6 +228,7 @@ class Publisher:
         self._connection.request("POST", self._parts.path.rstrip("/") + "/v1/events", body, headers)
         response = self._connection.getresponse()
         answer = response.read()
+        self._used = time.monotonic()
         try:
             retry_after = min(max(float(response.getheader("Retry-After", "1")), 0.05), 30.0)
         except ValueError:

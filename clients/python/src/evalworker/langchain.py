@@ -27,7 +27,8 @@ class CallbackHandler(BaseCallbackHandler):
         self._fields = fields
         self._lock = threading.Lock()
         self._calls: "OrderedDict[Any, Call]" = OrderedDict()
-        self._found: "OrderedDict[Any, Dict[str, Any]]" = OrderedDict()
+        self._found: "OrderedDict[Any, Dict[str, Any]]" = OrderedDict()  # by the chain that it was found in
+        self._parents: "OrderedDict[Any, Any]" = OrderedDict()  # of the chains that run
 
     def on_chat_model_start(self, serialized: Any, messages: List[List[Any]], *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
         self._begin(run_id, parent_run_id, snapshot(messages[0] if messages else []), kwargs)
@@ -45,6 +46,8 @@ class CallbackHandler(BaseCallbackHandler):
             if params.get("tools"):
                 call.event["tools"] = snapshot(params["tools"])
             with self._lock:
+                while parent is not None and parent not in self._found:
+                    parent = self._parents.get(parent)
                 found = self._found.get(parent)
                 if found:
                     call.event.setdefault("retrieval", found)
@@ -108,6 +111,31 @@ class CallbackHandler(BaseCallbackHandler):
             scores = [c["score"] for c in chunks if isinstance(c.get("score"), (int, float))]
             if scores:
                 found["top_score"] = max(scores)
-            self._found[parent_run_id] = found
+            if parent_run_id is not None:  # else no request follows in a chain
+                self._found[parent_run_id] = found
             while len(self._found) > _MOST_RUNS:
                 self._found.popitem(last=False)
+
+    def on_chain_start(self, serialized: Any, inputs: Any, *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        with self._lock:
+            self._parents[run_id] = parent_run_id
+            while len(self._parents) > _MOST_RUNS:
+                self._parents.popitem(last=False)
+
+    def on_chain_end(self, outputs: Any, *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
+        # What was found inside a part of a chain, such as a branch that retrieves, belongs to
+        # the chain around it from now on; when the whole chain ends nobody needs it.
+        with self._lock:
+            self._parents.pop(run_id, None)
+            found = self._found.pop(run_id, None)
+            if found is not None and parent_run_id is not None:
+                self._found[parent_run_id] = found
+
+    def on_chain_error(self, error: BaseException, *, run_id: Any, **kwargs: Any) -> None:
+        with self._lock:
+            self._parents.pop(run_id, None)
+            self._found.pop(run_id, None)
+
+    def on_retriever_error(self, error: BaseException, *, run_id: Any, **kwargs: Any) -> None:
+        with self._lock:
+            self._found.pop(run_id, None)

@@ -74,7 +74,7 @@ public final class Evalworker implements AutoCloseable {
     if (address.getHost() == null) {
       throw new IllegalArgumentException("evalworker: \"" + url + "\" is no URL of a sidecar; write http://host:8788");
     }
-    this.token = token;
+    this.token = token.strip(); // a token from a file often ends with a new line, which no header may hold
     String[][] variables = {{"DD_SERVICE", "service"}, {"DD_ENV", "environment"}, {"DD_VERSION", "version"}};
     for (String[] variable : variables) {
       Optional.ofNullable(System.getenv(variable[0])).ifPresent(value -> identity.put(variable[1], value));
@@ -218,6 +218,10 @@ public final class Evalworker implements AutoCloseable {
         send(batch);
       } catch (InterruptedException e) {
         return;
+      } catch (RuntimeException e) { // nothing may end the thread; the text may hold the token
+        synchronized (lock) {
+          drop(batch.size(), "they cannot be sent: " + e.getClass().getSimpleName());
+        }
       } finally {
         synchronized (lock) {
           sending = 0;

@@ -20,6 +20,7 @@ import org.junit.jupiter.api.Test;
 
 class EvalworkerTest {
   private final List<String> lines = Collections.synchronizedList(new ArrayList<>());
+  private final List<String> tokens = Collections.synchronizedList(new ArrayList<>());
   private final List<Integer> busy = Collections.synchronizedList(new ArrayList<>());
   private HttpServer sidecar;
   private Evalworker evalworker;
@@ -33,6 +34,7 @@ class EvalworkerTest {
           String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
           int status = busy.isEmpty() ? 202 : busy.remove(0);
           String[] events = body.split("\n");
+          tokens.add(exchange.getRequestHeaders().getFirst("Authorization"));
           if (status == 202) {
             lines.addAll(List.of(events));
           }
@@ -72,6 +74,28 @@ class EvalworkerTest {
     assertTrue(evalworker.flush(Duration.ofSeconds(30)));
     assertEquals(1L, evalworker.status().get("accepted"));
     assertTrue(lines.get(0).contains("\"request_id\":\"r1\"") && lines.get(0).contains("\"user_rating\":\"up\""), lines.get(0));
+  }
+
+  @Test
+  void aTokenMayEndWithANewLine() throws Exception {
+    Evalworker own = new Evalworker("http://127.0.0.1:" + sidecar.getAddress().getPort(), "abc\n");
+    own.publish(Map.of("request_id", "r1"));
+    assertTrue(own.flush(Duration.ofSeconds(30)));
+    assertEquals(1L, own.status().get("accepted"));
+    assertEquals("Bearer abc", tokens.get(0));
+    own.close();
+  }
+
+  @Test
+  void whatCannotBeSentIsCountedAndTheThreadGoesOn() throws Exception {
+    Evalworker own = new Evalworker("http://127.0.0.1:" + sidecar.getAddress().getPort(), "abc\ndef");
+    for (long i = 1; i <= 2; i++) {
+      own.publish(Map.of("request_id", "r" + i));
+      assertTrue(own.flush(Duration.ofSeconds(30)));
+      assertEquals(i, own.status().get("dropped"));
+    }
+    assertFalse(own.status().get("last_error").toString().contains("abc"), own.status().toString());
+    own.close();
   }
 
   @Test
