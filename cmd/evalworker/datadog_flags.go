@@ -82,7 +82,7 @@ func (f *datadogFlags) render(g *globals) (datadog.Values, []datadog.Object, []d
 
 // renderFor renders, and gives each fault the place of the number: a flag that is given,
 // or else the configuration.
-func renderFor(g *globals, values datadog.Values, given map[string]map[string]bool) ([]datadog.Object, []datadog.Omitted, error) {
+func renderFor(g *globals, values datadog.Values, given map[string]map[string]bool) ([]datadog.Object, []datadog.Omission, error) {
 	objects, omitted, err := datadog.Render(values)
 	faults, ok := errors.AsType[fault.List](err)
 	if !ok {
