@@ -186,9 +186,11 @@ verify: generate ## Fail when a generated file, the formatting or go.mod is stal
 	git diff --exit-code
 
 .PHONY: tidy
-tidy: ## Tidy go.mod and tools/go.mod
+tidy: ## Tidy go.mod of every module
 	$(GO) mod tidy
 	cd tools && $(GO) mod tidy
+	for module in deploy terraform datadog; do (cd test/$$module && $(GO) mod tidy) || exit 1; done
+	cd test/agent && $(GO) mod tidy -e # a module that only tests of Datadog's agent import cannot be had
 
 .PHONY: cover
 cover: ## Print the test coverage of each package

@@ -37,7 +37,7 @@ type meter struct {
 	// when the client adds it, or none is known.
 	ownEnv  string
 	tagSets map[string]*tagSet // by tag key; immutable
-	names   *tagSet            // score metrics of DogStatsD, by evaluator
+	names   *tagSet            // names of the score metrics of DogStatsD, by evaluator
 
 	counts        [numCounts]instrument
 	gauges        [numGauges]instrument
@@ -106,7 +106,7 @@ func newMeter(t target, maxValues int, d *drops, log *slog.Logger) *meter {
 	for i := range distributions {
 		m.distributions[i] = instrument(&distributions[i])
 	}
-	m.names = newTagSet("metric", maxValues, sanitizeName, overflow)
+	m.names = newTagSet("metric", maxValues, func(name string) string { return scorePrefix + sanitizeName(name) }, overflow)
 	return m
 }
 
@@ -251,7 +251,11 @@ func (m *meter) score(evaluator string, v float64, dims *dimTags) {
 		return
 	}
 	if m.statsd != nil {
-		_ = m.statsd.Distribution(scorePrefix+m.names.value(evaluator), v, dims.tags, 1)
+		name := scorePrefix + overflowValue
+		if tag := m.names.tag(evaluator); tag.n != otherNumber {
+			name = m.names.numbered(tag.n)
+		}
+		_ = m.statsd.Distribution(name, v, dims.tags, 1)
 	}
 	if f := m.distributions[distributionScore].family; f != nil {
 		f.observe(seriesKey{dims: dims.combination, own: [maxOwnTags]int32{m.tagSets[tagEval].tag(evaluator).n}}, v)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -187,7 +188,7 @@ func TestPrometheusValues(t *testing.T) {
 func prometheusOnly(t testing.TB, change func(*telemetry.Config)) *telemetry.Telemetry {
 	t.Helper()
 	cfg := telemetry.DefaultConfig()
-	cfg.Enabled = false
+	cfg.Enabled, cfg.CloseTimeout = false, time.Minute
 	if change != nil {
 		change(&cfg)
 	}
@@ -463,7 +464,7 @@ func TestSeriesAreBounded(t *testing.T) {
 func TestOther(t *testing.T) {
 	t.Parallel()
 	tel := prometheusOnly(t, func(c *telemetry.Config) { c.RequestMetrics, c.MaxTagValues = true, 2 })
-	for _, m := range []string{"a", "b", "c", "other", "Other"} {
+	for _, m := range []string{"other", "a", "b", "c", "Other"} {
 		tel.Report(report(func(r *eval.Report) { r.Event.Model = m }))
 	}
 	closed(t, tel)

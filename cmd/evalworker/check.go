@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -134,6 +135,10 @@ func listed(m policy.ModelCheck) string {
 func printWarnings(g *globals, cfg *config.Config) {
 	if w := cfg.Kafka.Warning(); w != "" {
 		fmt.Fprintf(g.stderr, "warning: kafka.sasl: %s\n", w)
+	}
+	unconditional := func(e policy.EvaluatorConfig) bool { return e.When == "" }
+	if cfg.Datadog.RequestMetrics && !slices.ContainsFunc(cfg.Evaluators, unconditional) {
+		fmt.Fprintln(g.stderr, "warning: datadog.request_metrics counts only requests for which an evaluator's when holds, and every evaluator has one: add an evaluator without when, such as {name: substance, type: substance}")
 	}
 	for _, e := range cfg.Evaluators {
 		if !e.Judge() {

@@ -61,3 +61,38 @@ func TestMountedSchemas(t *testing.T) {
 		t.Error(c.err)
 	}
 }
+
+// TestRotatedKey: a new key in a model's file is a new configuration, whether the file is
+// replaced or the secret that Kubernetes mounts is.
+func TestRotatedKey(t *testing.T) {
+	t.Parallel()
+	for _, mounted := range []bool{false, true} {
+		home, secrets := t.TempDir(), t.TempDir()
+		path, key := filepath.Join(home, config.FileName), filepath.Join(secrets, "key")
+		put := func(revision, value string) {
+			t.Helper()
+			if mounted {
+				mount(t, secrets, revision, map[string]string{"key": value})
+			} else if err := os.WriteFile(key, []byte(value), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		put("..1", "first")
+		text := "models: {default: {key_file: " + key + "}}\nevaluators: [{name: a, type: refusal}]\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w, watcher := watch(t, path)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = watcher.Run(ctx, w.changed) })
+		w.reload <- nil // so that its folders are watched
+		<-w.changes
+		put("..2", "second")
+		if c := <-w.changes; c.err != nil || c.cfg.Models["default"].APIKey.Reveal() != "second" {
+			t.Errorf("mounted %v: %v, not the new key", mounted, c.err)
+		}
+		cancel()
+		wg.Wait()
+	}
+}

@@ -40,6 +40,16 @@ func (c *Config) secrets(env *environment, fallback string) fault.List {
 	return append(faults, c.storePassword(env)...)
 }
 
+// keyFiles returns the files of the models' keys, in the order of the models' names.
+func (c *Config) keyFiles() (files []string) {
+	for _, name := range slices.Sorted(maps.Keys(c.Models)) {
+		if file := c.Models[name].KeyFile; file != "" {
+			files = append(files, file)
+		}
+	}
+	return files
+}
+
 // storePassword fills in the password of the store, from a file or from its URL,
 // and removes it from the URL, which can then be shown. A password in the
 // environment, in either form, takes precedence over all in the file.

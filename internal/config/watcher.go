@@ -35,8 +35,8 @@ const stopWait = 2 * time.Second
 // part rejects larger files.
 const maxWatched = 4 << 20
 
-// Watcher loads the configuration again when its file, a rubric or a schema
-// changes, and on a signal. It watches folders, not files, because editors replace
+// Watcher loads the configuration again when its file, a rubric, a schema or a model's
+// key changes, and on a signal. It watches folders, not files, because editors replace
 // files and Kubernetes replaces the folder behind a link.
 type Watcher struct {
 	path    string
@@ -52,8 +52,8 @@ type Watcher struct {
 
 // NewWatcher returns a watcher of the file at path; path and environment are those
 // of [LoadComplete]. It loads the file once, to compare later loads with it. Every receive
-// from reload (SIGHUP, in a program) loads the file even when it did not change,
-// such as for a renewed key; reload may be nil.
+// from reload (SIGHUP, in a program) loads the file even when it did not change; reload
+// may be nil.
 func NewWatcher(path string, environ []string, reload <-chan os.Signal, log *slog.Logger) (*Watcher, error) {
 	current, err := LoadComplete(path, environ)
 	if err != nil {
@@ -172,10 +172,13 @@ func (w *Watcher) load(changed func(*Config, error)) {
 	changed(next, nil)
 }
 
-// follow watches the folders of the file, of the schemas, of the rubrics and of the
-// file's target.
+// follow watches the folders of the file, of the schemas, of the rubrics, of the models'
+// keys and of the file's target.
 func (w *Watcher) follow(watcher *fsnotify.Watcher) {
 	folders := w.folders()
+	for _, key := range w.current.keyFiles() {
+		folders = append(folders, filepath.Dir(key))
+	}
 	w.target = linkTarget(w.path, w.target)
 	if w.target != "" {
 		folders = append(folders, filepath.Dir(w.target))
@@ -242,7 +245,7 @@ func (w *Watcher) relevant(name string) bool {
 		return true
 	case folders[1] != "" && (dir == folders[1] || strings.HasPrefix(dir, folders[1]+string(filepath.Separator))):
 		return ext == ".json" || ext == "" // a folder of schemas has no extension
-	case dir == folders[2] && (ext == ".yaml" || ext == ".yml"):
+	case dir == folders[2] && (ext == ".yaml" || ext == ".yml"), slices.Contains(w.current.keyFiles(), filepath.Clean(name)):
 		return true
 	}
 	// A folder that was created or removed.
@@ -282,6 +285,9 @@ func (w *Watcher) fingerprint() string {
 				add(name)
 			}
 		}
+	}
+	for _, key := range w.current.keyFiles() {
+		add(key)
 	}
 	return string(h.Sum(nil))
 }
