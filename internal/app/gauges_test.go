@@ -14,7 +14,6 @@ import (
 func TestOneSlowEventIsOneUnfinished(t *testing.T) {
 	const n = 20
 	g := &gate{asked: make(chan struct{}, 1), open: make(chan struct{})}
-	t.Cleanup(g.release)
 	w := newWorld(t, func(r modelserver.Request) modelserver.Reply {
 		select {
 		case g.asked <- struct{}{}: // the first call
@@ -24,6 +23,7 @@ func TestOneSlowEventIsOneUnfinished(t *testing.T) {
 		return passing(r)
 	}).withTelemetry()
 	k := w.start(w.load(w.configure(judgePolicy)))
+	t.Cleanup(g.release) // before the model and the worker are waited for
 	events := numbered("event", n, "an answer")
 	for i := range events {
 		events[i].TraceID = "17" // so that all are in one partition
