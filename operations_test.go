@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/goccy/go-yaml"
+
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/telemetry"
@@ -133,5 +135,50 @@ func TestUpgradingNamesMigrations(t *testing.T) {
 				t.Errorf("%s lacks a statement that takes %s back: %s", upgradingPage, file, statement)
 			}
 		}
+	}
+}
+
+// TestPrometheusNames: the queries and rules of docs/running-workers.md ask for metrics as
+// /metrics names them, the rules are YAML, and each has its runbook.
+func TestPrometheusNames(t *testing.T) {
+	t.Parallel()
+	served := map[string]bool{}
+	for _, m := range telemetry.Metrics() {
+		switch name := strings.ReplaceAll(m.Name, ".", "_"); m.Type {
+		case telemetry.TypeCount:
+			served[name+"_total"] = true
+		case telemetry.TypeDistribution:
+			served[name+"_bucket"], served[name+"_sum"], served[name+"_count"] = true, true, true
+		default:
+			served[name] = true
+		}
+	}
+	const page = "docs/running-workers.md"
+	_, section, _ := strings.Cut(read(t, page), "\n## Prometheus\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	names := regexp.MustCompile(`\b(?:evalworker|llm)_[a-z_]+`).FindAllString(section, -1)
+	for _, name := range names {
+		if !served[name] {
+			t.Errorf("%s asks for %s, which /metrics does not have", page, name)
+		}
+	}
+	var rules struct {
+		Groups []struct {
+			Rules []struct {
+				Alert, Expr, For string
+				Labels           map[string]string
+			}
+		}
+	}
+	_, block, _ := strings.Cut(section, "groups:")
+	block, _, _ = strings.Cut("groups:"+block, "```")
+	if err := yaml.Unmarshal([]byte(block), &rules); err != nil || len(rules.Groups) != 1 || len(rules.Groups[0].Rules) < 5 || len(names) < 15 {
+		t.Fatalf("%s: %v, %d names; this test no longer sees the rules", page, err, len(names))
+	}
+	for _, rule := range rules.Groups[0].Rules {
+		if rule.Alert == "" || rule.Expr == "" {
+			t.Errorf("%s: a rule without a name or an expression: %+v", page, rule)
+		}
+		read(t, "docs/runbooks/"+rule.Labels["runbook"]+".md")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/datadog"
 	"github.com/evalworker/evalworker/policy"
 )
 
@@ -46,6 +47,9 @@ which is paid for. The exit code is 1 when a model cannot judge.`,
 				return fault.List{{Path: "--online", Problem: "does not go with --json", Expected: "want one of the two"}}
 			}
 			cfg, err := g.loadComplete()
+			if err == nil {
+				err = checkMonitors(g, cfg)
+			}
 			if faults, bad := errors.AsType[fault.List](err); bad && asJSON {
 				return printFaults(json.NewEncoder(g.stdout), faults)
 			}
@@ -139,6 +143,9 @@ func printWarnings(g *globals, cfg *config.Config) {
 	unconditional := func(e policy.EvaluatorConfig) bool { return e.When == "" }
 	if cfg.Datadog.RequestMetrics && !slices.ContainsFunc(cfg.Evaluators, unconditional) {
 		fmt.Fprintln(g.stderr, "warning: datadog.request_metrics counts only requests for which an evaluator's when holds, and every evaluator has one: add an evaluator without when, such as {name: substance, type: substance}")
+	}
+	if d := cfg.Datadog; d.Enabled && d.LLMObservability.Enabled && d.LLMObservability.Agentless && g.getenv(datadog.EnvAPIKey) == "" {
+		fmt.Fprintln(g.stderr, "warning: datadog.llm_observability.agentless has no key here: set "+datadog.EnvAPIKey)
 	}
 	for _, e := range cfg.Evaluators {
 		if !e.Judge() {

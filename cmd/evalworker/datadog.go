@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/internal/cli"
+	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/datadog"
 )
 
@@ -202,6 +203,9 @@ func past(a datadog.Action) string {
 func note(g *globals, omitted []datadog.Omitted, silent bool) {
 	for _, o := range omitted {
 		fmt.Fprintf(g.stderr, "left out: %s %s: %s\n", o.Kind, o.Name, o.Reason)
+	}
+	if g.file() == "" {
+		fmt.Fprintf(g.stderr, "no configuration is read: there is no %s here; name one with --config\n", config.FileName)
 	}
 	if silent {
 		fmt.Fprintln(g.stderr, "nobody is notified by the monitors: set datadog.monitors.notify, or give --notify")

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/internal/cli"
+	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/datadog"
 )
@@ -66,24 +67,55 @@ func (f *datadogFlags) render(g *globals) (datadog.Values, []datadog.Object, []d
 	if err != nil {
 		return values, nil, nil, err
 	}
-	objects, omitted, err := datadog.Render(values)
-	if faults, ok := errors.AsType[fault.List](err); ok {
-		var out fault.List
-		for _, fa := range faults {
-			if key, name, _ := strings.Cut(fa.Path, "."); given[key][name] {
-				out = append(out, flagFault(fa))
-			} else {
-				fa.File, fa.Path = g.file(), "datadog.monitors."+fa.Path
-				out = append(out, fa)
-			}
-		}
-		err = out
-	}
+	objects, omitted, err := renderFor(g, values, given)
 	if err != nil {
 		return values, nil, nil, err
 	}
+	for _, o := range objects {
+		if absent := o.Absent(values.Known); o.Kind == datadog.Dashboard && len(values.Known) > 0 && len(absent) > 0 {
+			fmt.Fprintf(g.stderr, "dashboard %s: graphs of %s stay empty, because the configuration has no such evaluator (docs/dashboards.md)\n", o.Name, strings.Join(absent, ", "))
+		}
+	}
 	note(g, omitted, len(values.Notify) == 0 && values.Only != datadog.Dashboard)
 	return values, objects, omitted, nil
+}
+
+// renderFor renders, and gives each fault the place of the number: a flag that is given,
+// or else the configuration.
+func renderFor(g *globals, values datadog.Values, given map[string]map[string]bool) ([]datadog.Object, []datadog.Omitted, error) {
+	objects, omitted, err := datadog.Render(values)
+	faults, ok := errors.AsType[fault.List](err)
+	if !ok {
+		return objects, omitted, err
+	}
+	var out fault.List
+	for _, fa := range faults {
+		if key, name, _ := strings.Cut(fa.Path, "."); given[key][name] {
+			fa = flagFault(fa)
+		} else {
+			fa.File, fa.Path = g.file(), "datadog.monitors."+fa.Path
+		}
+		if !slices.Contains(out, fa) { // monitors of several evaluators share a number
+			out = append(out, fa)
+		}
+	}
+	return nil, nil, out
+}
+
+// checkMonitors returns the faults of thresholds that need the monitors to be seen, such
+// as a warning that comes after its threshold. A worker reads none of them, so it starts
+// with them.
+func checkMonitors(g *globals, cfg *config.Config) error {
+	_, _, err := renderFor(g, datadog.Values{Config: cfg.Datadog.Monitors, Known: configuredEvaluators(cfg), Only: datadog.Monitor}, nil)
+	return err
+}
+
+// configuredEvaluators returns the names of the evaluators that the configuration has.
+func configuredEvaluators(cfg *config.Config) (names []string) {
+	for _, e := range cfg.Evaluators {
+		names = append(names, e.Name)
+	}
+	return names
 }
 
 // values puts the flags over the configuration. given says of which thresholds and
@@ -98,10 +130,7 @@ func (f *datadogFlags) values(g *globals) (v datadog.Values, given map[string]ma
 		Notify: f.notify, Docs: f.docs, Team: f.team, Evaluators: f.evaluators, Without: f.without,
 		Thresholds: numbers(&faults, "--threshold", f.thresholds), Warnings: numbers(&faults, "--warning", f.warnings),
 	}
-	v = datadog.Values{Config: cfg.Datadog.Monitors, Only: datadog.Kind(strings.TrimSuffix(f.only, "s"))}
-	for _, e := range cfg.Evaluators {
-		v.Known = append(v.Known, e.Name)
-	}
+	v = datadog.Values{Config: cfg.Datadog.Monitors, Known: configuredEvaluators(cfg), Only: datadog.Kind(strings.TrimSuffix(f.only, "s"))}
 	for _, to := range []struct{ flag, value *[]string }{{&flags.Notify, &v.Notify}, {&flags.Evaluators, &v.Evaluators}, {&flags.Without, &v.Without}} {
 		if len(*to.flag) > 0 {
 			*to.value = *to.flag
@@ -133,7 +162,16 @@ func (f *datadogFlags) values(g *globals) (v datadog.Values, given map[string]ma
 		}
 	}
 	v.Env = cmp.Or(f.env, g.getenv("DD_ENV"), cfg.Datadog.Env)
-	faults = append(faults, v.CheckEnv()...)
+	for _, fa := range v.CheckEnv() {
+		switch {
+		case f.env != "" || v.Env == "":
+		case g.getenv("DD_ENV") != "":
+			fa.Path = "DD_ENV"
+		default:
+			fa.File, fa.Path = g.file(), "datadog.env"
+		}
+		faults = append(faults, fa)
+	}
 	return v, given, faults.Err()
 }
 

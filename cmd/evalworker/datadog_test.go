@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/internal/cli"
+	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/datadog"
 	testkit "github.com/evalworker/evalworker/internal/testkit/datadog"
 )
@@ -146,6 +147,7 @@ func TestDatadogUsage(t *testing.T) {
 		"render --env Prod":                      `--env: "Prod" is no value of a tag`,
 		"render --warning provider-errors=4":     "--warning provider-errors: the monitor would warn at 4",
 		"render --team x:y":                      "--team",
+		"render --threshold quality-drop=8":      "--threshold quality-drop: 8 is on the other side of 0",
 		"diff --docs example.com/":               "--docs",
 		"apply --only metrics":                   "monitors or dashboards",
 		"apply --threshold quality-drop-none=-9": "--threshold quality-drop-none",
@@ -164,7 +166,38 @@ func TestDatadogUsage(t *testing.T) {
 	o.run(cli.ExitUsage, "diff", "DD_API_KEY: not set", "DD_APP_KEY: not set")
 	o.environ = nil
 	o.run(cli.ExitUsage, "render", "--env: no environment is named")
-	o.run(cli.ExitOK, "render --env prod", "left out: monitor quality-drop: the configuration has no evaluator correctness", "nobody is notified")
+	o.run(cli.ExitOK, "render --env prod", "left out: monitor quality-drop: the configuration has no evaluator correctness", "no configuration is read", "nobody is notified")
+	o.environ = []string{"DD_ENV=Prod"}
+	o.run(cli.ExitUsage, "render", `DD_ENV: "Prod" is no value of a tag`)
+	o.environ = nil
+	for from, want := range map[string]string{
+		"datadog: {env: Prod}": `datadog.env: "Prod" is no value of a tag`,
+		"datadog: {env: prod, monitors: {thresholds: {quality-drop: 8}, evaluators: [no_secrets, pii]}}": "datadog.monitors.thresholds.quality-drop: 8 is on the other side of 0",
+	} {
+		if err := os.WriteFile(config, []byte("evaluators: [{name: no_secrets, type: secrets}, {name: pii, type: pii}]\n"+from), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o.run(cli.ExitUsage, "render --config "+config, want)
+	}
+}
+
+// TestCheckMonitors: check finds a threshold that only a monitor's file shows to be wrong,
+// and a worker reads the file all the same.
+func TestCheckMonitors(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "evalworker.yaml")
+	text := "evaluators: [{name: no_secrets, type: secrets}]\ndatadog: {monitors: {thresholds: {lag: 900}, warnings: {lag: 1000}}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out, problems bytes.Buffer
+	want := "datadog.monitors.thresholds.lag: the monitor would warn at 1000"
+	if code := run(t.Context(), []string{"check", "--config", file}, strings.NewReader(""), &out, &problems, nil); code != cli.ExitUsage || !strings.Contains(problems.String(), want) {
+		t.Errorf("exit code %d, %s, want %q", code, &problems, want)
+	}
+	if _, err := config.LoadComplete(file, nil); err != nil {
+		t.Errorf("a worker does not start: %v", err)
+	}
 }
 
 // TestDatadogRender: files of their own, and one object on standard output.
@@ -172,7 +205,8 @@ func TestDatadogRender(t *testing.T) {
 	t.Parallel()
 	o := newOrganisation(t)
 	dir := filepath.Join(t.TempDir(), "rendered")
-	o.run(cli.ExitOK, "render --out "+dir, "wrote "+cli.Plural(len(datadog.Names(datadog.Monitor)), "monitor"), dir)
+	o.run(cli.ExitOK, "render --out "+dir, "wrote "+cli.Plural(len(datadog.Names(datadog.Monitor)), "monitor"), dir,
+		"dashboard quality: graphs of answer_relevance, correctness, faithfulness, refusal, safety stay empty")
 	text, err := os.ReadFile(filepath.Join(dir, "monitors", "quality-drop-house_style.json"))
 	if err != nil || !strings.Contains(string(text), "eval:house_style") || !strings.Contains(string(text), "@slack-llm") || strings.Contains(string(text), "${") {
 		t.Errorf("%v: %s", err, text)
@@ -184,5 +218,22 @@ func TestDatadogRender(t *testing.T) {
 	}
 	if string(all["monitors"]["quality-drop-house_style"]) == "" {
 		t.Error("no monitor of the configured evaluator")
+	}
+}
+
+// TestCheckAgentless: a worker would not start without the key, and check says so.
+func TestCheckAgentless(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "evalworker.yaml")
+	text := "evaluators: [{name: no_secrets, type: secrets}]\ndatadog: {llm_observability: {enabled: true, ml_app: support, agentless: true}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]bool{"": true, canary(): false} {
+		var out, problems bytes.Buffer
+		code := run(t.Context(), []string{"check", "--config", file}, strings.NewReader(""), &out, &problems, []string{datadog.EnvAPIKey + "=" + key})
+		if warned := strings.Contains(problems.String(), "agentless has no key here"); code != cli.ExitOK || warned != want {
+			t.Errorf("exit code %d, warned %t, want %t: %s", code, warned, want, &problems)
+		}
 	}
 }

@@ -167,7 +167,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.log.Info("worker starts", slog.String("version", a.version), slog.String("topic", a.cfg.Kafka.Topic),
 		slog.String("group", a.cfg.Kafka.Group), slog.String("policy", a.pipeline.Policy().Revision()),
-		slog.Int("evaluators", len(a.pipeline.Policy().Evaluators)), slog.String("health", a.HealthAddr()))
+		slog.Int("evaluators", len(a.pipeline.Policy().Evaluators)), slog.String("health", a.HealthAddr()),
+		slog.Bool("datadog", a.cfg.Datadog.Enabled), slog.Bool("llm_observability", a.cfg.Datadog.Enabled && a.cfg.Datadog.LLMObservability.Enabled),
+		slog.Bool("data_streams", a.cfg.Datadog.Enabled && a.cfg.Datadog.DataStreams))
 	if w := a.cfg.Kafka.Warning(); w != "" {
 		a.log.Warn("a login without TLS", slog.String("problem", w))
 	}

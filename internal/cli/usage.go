@@ -160,6 +160,10 @@ func (w Want) Error() string { return "want " + string(w) }
 
 // unknownFlag returns the fault of a flag that was probably mistyped.
 func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	// A command that was mistyped has none of the flags that follow it.
+	if args := cmd.Flags().Args(); cmd.HasSubCommands() && len(args) > 0 {
+		return argumentFault(cmd, args)
+	}
 	given := unknown.GetSpecifiedName()
 	if within := unknown.GetSpecifiedShortnames(); within != "" {
 		f := fault.Fault{Problem: "unknown flag -" + given[:1]}

@@ -85,7 +85,7 @@ func TestChoice(t *testing.T) {
 // TestHelpOfUnknown: help of a command that does not exist is a fault, in every form.
 func TestHelpOfUnknown(t *testing.T) {
 	t.Parallel()
-	for _, args := range []string{"drw", "drw --help", "--help drw", "help drw", "-h drw file"} {
+	for _, args := range []string{"drw", "drw --help", "--help drw", "help drw", "-h drw file", "drw --width 2 file", "drw -w"} {
 		if out, err := program(t, nil, strings.Fields(args)...); out != "" || fmt.Sprint(err) != `unknown command "drw" for "paint"; did you mean paint draw?` {
 			t.Errorf("%s: printed %q, %v", args, out, err)
 		}

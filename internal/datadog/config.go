@@ -61,6 +61,9 @@ func (c Config) Validate() fault.List {
 		if !evaluatorName.MatchString(name) {
 			fs.Add(fmt.Sprintf("evaluators[%d]", i), fmt.Sprintf("%q is no name of an evaluator", name), "want the name of one under evaluators")
 		}
+		if slices.Contains(c.Evaluators[:i], name) {
+			fs.Add(fmt.Sprintf("evaluators[%d]", i), fmt.Sprintf("%s is there twice", name), "want each evaluator once, or its monitor would be made twice")
+		}
 	}
 	for _, t := range []struct {
 		key    string

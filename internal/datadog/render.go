@@ -185,6 +185,19 @@ func Evaluator(query string) string {
 	return name
 }
 
+// Absent returns the evaluators that queries of a dashboard name and that are not among
+// the known, in order. Graphs of those stay empty.
+func (o Object) Absent(known []string) (absent []string) {
+	texts(clone(o.Body), func(s string) string {
+		if e := Evaluator(s); e != "" && strings.Contains(s, "{") && !slices.Contains(known, e) && !slices.Contains(absent, e) {
+			absent = append(absent, e)
+		}
+		return s
+	})
+	slices.Sort(absent)
+	return absent
+}
+
 // namePrefix begins the name of every monitor.
 const namePrefix = "[evalworker] "
 
@@ -273,6 +286,21 @@ func (v Values) setThresholds(file string, o Object) fault.List {
 		return nil
 	case limits == nil || end == nil:
 		faults.Add("thresholds."+key+warnKey, "this monitor has no threshold that can be set", "leave it out")
+		return faults
+	}
+	own := limits["critical"]
+	for _, given := range []struct {
+		ok    bool
+		path  string
+		value float64
+	}{{set, "thresholds." + key, critical}, {warned, "warnings." + warnKey, warning}} {
+		// A drop of 8 points is -8: 8 would alert always.
+		if sign, _ := numberOf(own); given.ok && sign*given.value < 0 {
+			faults.Add(given.path, fmt.Sprintf("%v is on the other side of 0 than this monitor's own threshold %v, so it would alert always or never", given.value, own),
+				fmt.Sprintf("want a number such as %v", -given.value))
+		}
+	}
+	if len(faults) > 0 {
 		return faults
 	}
 	if set {

@@ -64,6 +64,8 @@ func TestThresholds(t *testing.T) {
 		"below warning":   {map[string]float64{"provider-errors": 2}, nil, "", "", "", "thresholds.provider-errors: the monitor would warn at 2.5, which is not reached before its threshold 2; want a threshold above the warning, or set the other one too: datadog.monitors.warnings or --warning provider-errors"},
 		"above warning":   {map[string]float64{"correctness-low": 90}, nil, "", "", "", "want a threshold below the warning"},
 		"warning beyond":  {nil, map[string]float64{"provider-errors": 3}, "", "", "", "warnings.provider-errors: the monitor would warn at 3"},
+		"other sign":      {map[string]float64{"provider-errors": -5}, nil, "", "", "", "thresholds.provider-errors: -5 is on the other side of 0 than this monitor's own threshold 3, so it would alert always or never; want a number such as 5"},
+		"warning's sign":  {nil, map[string]float64{"correctness-low": -85}, "", "", "", "warnings.correctness-low: -85 is on the other side of 0 than this monitor's own threshold 80"},
 		"for one of many": {map[string]float64{"correctness-low": 70, "correctness-low-tone": 60}, nil, "correctness-low-tone", "< 60", `{"critical":60,"warning":85}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +194,7 @@ func TestFilesOfTheProgram(t *testing.T) {
 	for _, name := range datadog.Names(datadog.Monitor) {
 		v := v
 		v.Thresholds, v.Warnings = map[string]float64{name: 12345}, map[string]float64{name: 1}
-		if _, _, err := datadog.Render(v); err != nil && !strings.Contains(err.Error(), "would warn") {
+		if _, _, err := datadog.Render(v); err != nil && !strings.Contains(err.Error(), "would warn") && !strings.Contains(err.Error(), "other side of 0") {
 			t.Errorf("%s takes no threshold: %v", name, err)
 		}
 	}
@@ -202,10 +204,10 @@ func TestFilesOfTheProgram(t *testing.T) {
 func TestConfig(t *testing.T) {
 	t.Parallel()
 	c := datadog.Config{
-		Notify: []string{"slack", "@a b"}, Docs: "docs/", Team: "My Team", Evaluators: []string{"Tone"}, Without: []string{"nothing"},
+		Notify: []string{"slack", "@a b"}, Docs: "docs/", Team: "My Team", Evaluators: []string{"Tone", "tone", "tone"}, Without: []string{"nothing"},
 		Thresholds: map[string]float64{"provider-erors": 1}, Warnings: map[string]float64{"zzz": 1},
 	}
-	wantError(t, c.Validate(), "notify[0]", "notify[1]", "docs", "team", "evaluators[0]", "without[0]", `thresholds.provider-erors: no monitor has this name; did you mean "provider-errors"?`, "warnings.zzz")
+	wantError(t, c.Validate(), "notify[0]", "notify[1]", "docs", "team", "evaluators[0]", "evaluators[2]: tone is there twice", "without[0]", `thresholds.provider-erors: no monitor has this name; did you mean "provider-errors"?`, "warnings.zzz")
 	if faults := datadog.DefaultConfig().Validate(); len(faults) > 0 {
 		t.Error(faults)
 	}

@@ -244,6 +244,28 @@ func TestPodMonitorAsksTheWorkers(t *testing.T) {
 	}
 }
 
+// TestExampleRenders: the values of the example in deploy/README.md give a fleet that is
+// scaled and watched.
+func TestExampleRenders(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../deploy/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, found := strings.Cut(string(page), "```yaml\n# fleet.yaml")
+	_, example, _ = strings.Cut(example, "\n")
+	example, _, _ = strings.Cut(example, "```")
+	if !found {
+		t.Fatal("deploy/README.md has no example fleet.yaml")
+	}
+	rendered := mustRender(t, example)
+	for _, kind := range []string{"Deployment", "PodMonitor", "ScaledObject", "TriggerAuthentication"} {
+		if rendered.find(t, kind) == nil {
+			t.Errorf("no %s in %v", kind, kinds(rendered))
+		}
+	}
+}
+
 // TestVersionLabel: objects and pods say which version runs, in the form of a label.
 func TestVersionLabel(t *testing.T) {
 	t.Parallel()

@@ -244,6 +244,8 @@ func TestPreconditions(t *testing.T) {
 		"below":                 {"warnings", map[string]float64{"retrieval-score": 0.1}, 1},
 		"equal":                 {"warnings", map[string]float64{"provider-errors": 3}, 1},
 		"a name of no monitor":  {"thresholds", map[string]float64{"provider-erors": 3}, -1}, // at every monitor
+		"another sign":          {"thresholds", map[string]float64{"quality-drop": 9}, 1},
+		"a warning's sign":      {"warnings", map[string]float64{"provider-errors": -1}, 1},
 		"of an evaluator's own": {"thresholds", map[string]float64{"quality-drop": -9}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

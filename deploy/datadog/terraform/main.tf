@@ -12,6 +12,13 @@ resource "datadog_monitor_json" "monitor" {
       error_message = "The monitor would warn beyond its threshold: set warnings[\"${each.key}\"] too."
     }
     precondition {
+      condition = alltrue([
+        for given in [local.critical[each.key], local.warning[each.key]] :
+        coalesce(given, 0) * local.monitor_files[local.watched[each.key].file].options.thresholds.critical >= 0
+      ])
+      error_message = "The number is on the other side of 0 than the monitor's own threshold, so it would alert always or never: a drop of 8 points is -8."
+    }
+    precondition {
       condition     = length(local.unknown) == 0
       error_message = "No monitor is named ${join(", ", local.unknown)}: the names are ${join(", ", keys(local.watched))}."
     }
