@@ -2,8 +2,10 @@ package app_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
 
@@ -12,19 +14,22 @@ import (
 // evalworker.unfinished the one event that is not done; of events without an end there is
 // none.
 func TestOneSlowEventIsOneUnfinished(t *testing.T) {
-	const n = 20
-	g := &gate{asked: make(chan struct{}, 1), open: make(chan struct{})}
-	t.Cleanup(g.release)
+	const (
+		n    = 20
+		slow = "an answer that takes long to judge"
+	)
+	g := &gate{open: make(chan struct{})}
 	w := newWorld(t, func(r modelserver.Request) modelserver.Reply {
-		select {
-		case g.asked <- struct{}{}: // the first call
+		if strings.Contains(r.User, slow) { // also when it is asked again, as after a rebalance
 			<-g.open
-		default:
 		}
 		return passing(r)
 	}).withTelemetry()
-	k := w.start(w.load(w.configure(judgePolicy)))
+	patient := strings.Replace(judgePolicy, "max_attempts: 1", "max_attempts: 1, timeout: 5m", 1) // longer than the test's own
+	k := w.start(w.load(w.configure(patient)))
+	t.Cleanup(g.release) // before the worker and the model are waited for
 	events := numbered("event", n, "an answer")
+	events[0].Output = event.Text(slow)
 	for i := range events {
 		events[i].TraceID = "17" // so that all are in one partition
 	}

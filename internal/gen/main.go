@@ -1,6 +1,7 @@
 // Gen writes the documents that are generated from code: the event's JSON Schema,
-// the pages on metrics and configuration, the metrics of the Terraform module, and the
-// pictures of the dashboards. CI runs it and fails when anything changes.
+// the pages on metrics and configuration, the keys of the configuration in the schema of
+// the chart's values, the metrics of the Terraform module, and the pictures of the
+// dashboards. CI runs it and fails when anything changes.
 package main
 
 import (
@@ -39,6 +40,9 @@ func documents(root string) (map[string][]byte, error) {
 		return nil, err
 	}
 	docs["deploy/datadog/terraform/metrics.json"] = metrics
+	if docs[chartFile], err = chartSchema(root); err != nil {
+		return nil, err
+	}
 	folder := filepath.Join(root, "deploy/datadog")
 	if err := lint.Files(os.DirFS(folder), os.DirFS(filepath.Join(root, "docs/runbooks"))).Err(); err != nil {
 		return nil, err

@@ -68,10 +68,18 @@ config:
 func TestRefusesMistakes(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ values, message string }{
-		"misspelt value":            {"replica: 2", "replica"},
-		"misspelt value inside":     {"autoscaling: {maxReplica: 3}", "maxReplica"},
-		"several workers on SQLite": {"replicas: 2", "cannot share a SQLite file"},
-		"autoscaling on SQLite":     {"autoscaling: {mode: keda}", "autoscaling needs a store that workers share"},
+		"misspelt value":               {"replica: 2", "replica"},
+		"misspelt value inside":        {"autoscaling: {maxReplica: 3}", "maxReplica"},
+		"misspelt section of the file": {"config: {kafkaa: {group: a}}", "additional properties 'kafkaa' not allowed"},
+		"misspelt key of the file":     {"config: {kafka: {broker: [\"a:1\"]}}", "additional properties 'broker' not allowed"},
+		"misspelt key of an evaluator": {"config: {evaluators: [{name: a, type: secrets, rat: 1}]}", "additional properties 'rat' not allowed"},
+		"misspelt key of a model":      {"config: {models: {default: {modle: m}}}", "additional properties 'modle' not allowed"},
+		"a grace that is removed":      {"shutdown: {graceSeconds: null}", "missing property 'graceSeconds'"},
+		"a grace beside the chart's":   {"extraEnv: [{name: EVALWORKER_SHUTDOWN_GRACE, value: 600s}]", "extraEnv: EVALWORKER_SHUTDOWN_GRACE"},
+		"a section that is removed":    {"resources: null", "missing property 'resources'"},
+		"no way to the agent":          {"datadog: {agent: null}", "missing property 'agent'"},
+		"several workers on SQLite":    {"replicas: 2", "cannot share a SQLite file"},
+		"autoscaling on SQLite":        {"autoscaling: {mode: keda}", "autoscaling needs a store that workers share"},
 		"threshold within in-flight events": {
 			fleet + "autoscaling: {mode: keda, lagThreshold: 500}", "four times config.kafka.max_in_flight (256)",
 		},

@@ -62,6 +62,9 @@ sqlite:{{ if hasPrefix "/" $path }}{{ $path }}{{ else }}/var/lib/evalworker/{{ $
 {{- range $key, $mend := dict "shutdown" "shutdown.graceSeconds and closeSeconds" "health" "secrets.healthToken and metrics.enabled" }}
 {{- if hasKey $.Values.config $key }}{{ fail (printf "config.%s: set %s instead, so that the pod's probes and grace period agree" $key $mend) }}{{ end }}
 {{- end }}
+{{- range .Values.extraEnv }}
+{{- if regexMatch "^EVALWORKER_(SHUTDOWN_|HEALTH_|CONFIG$)" (toString .name) }}{{ fail (printf "extraEnv: %s would not agree with the pod's probes and grace period: set shutdown, secrets.healthToken or metrics instead" .name) }}{{ end }}
+{{- end }}
 {{- if hasKey (default dict .Values.config.datadog) "enabled" }}{{ fail "config.datadog.enabled: set datadog.agent instead" }}{{ end }}
 {{- if ne .Values.autoscaling.mode "off" }}
 {{- if gt (int .Values.autoscaling.minReplicas) (int .Values.autoscaling.maxReplicas) }}{{ fail "autoscaling.minReplicas is above maxReplicas" }}{{ end }}
