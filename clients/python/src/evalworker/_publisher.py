@@ -7,6 +7,7 @@ import http.client
 import json
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -83,10 +84,23 @@ class Publisher:
             self._queue.append(line)
             self._bytes += len(line)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="evalworker", daemon=True)
-                self._thread.start()
+                self._start()
             self._changed.notify_all()
             return True
+
+    def _start(self) -> None:
+        """Starts the thread. When the system has none, the event waits for the next one's."""
+        thread = threading.Thread(target=self._run, name="evalworker", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._say(f"{error}; {len(self._queue)} events wait")
+            return
+        self._thread = thread
+        # A child of multiprocessing ends without the hooks of atexit.
+        process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+        if process is not None and util is not None and process.parent_process() is not None:
+            util.Finalize(None, _at_exit, exitpriority=0)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Waits until everything that was published has been accepted by the sidecar, or
@@ -170,7 +184,8 @@ class Publisher:
             return batch
 
     def _send(self, batch: List[bytes]) -> None:
-        """Sends a batch until the sidecar has it, has refused it, or the publisher closes."""
+        """Sends a batch until the sidecar has it, has refused it, or the publisher closes.
+        One that is too large as a whole is sent in halves."""
         attempt = 0
         while True:
             wait, error = 0.0, ""
@@ -180,8 +195,13 @@ class Publisher:
                 self._hang_up()
                 wait, error = min(0.1 * 2**attempt, 5.0), f"{self.url} does not answer: {type(problem).__name__}: {problem}"
             else:
-                if status in (429, 503):
+                if status in (408, 429) or status >= 500:
                     wait, error = retry_after, f"{self.url} answers {status}"
+                elif status == 413 and len(batch) > 1:
+                    half = len(batch) // 2
+                    self._send(batch[:half])
+                    self._send(batch[half:])
+                    return
                 else:
                     self._settle(batch, status, body)
                     return
@@ -198,6 +218,8 @@ class Publisher:
         try:
             answer = json.loads(body)
         except ValueError:
+            answer = None
+        if not isinstance(answer, dict):  # not the sidecar's own answer; the status says enough
             answer = {}
         accepted = answer.get("accepted", len(batch) if status == 202 else 0)
         with self._changed:
@@ -215,14 +237,18 @@ class Publisher:
         headers = {"Content-Type": "application/x-ndjson"}
         if self.token:
             headers["Authorization"] = "Bearer " + self.token
-        self._connection.request("POST", self._parts.path.rstrip("/") + "/v1/events", body, headers)
+        cut_off = False
+        try:
+            self._connection.request("POST", self._parts.path.rstrip("/") + "/v1/events", body, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            cut_off = True  # who refuses a body need not read it to its end: the answer may be there
         response = self._connection.getresponse()
         answer = response.read()
         try:
             retry_after = min(max(float(response.getheader("Retry-After", "1")), 0.05), 30.0)
         except ValueError:
             retry_after = 1.0
-        if response.will_close:
+        if cut_off or response.will_close:
             self._hang_up()
         return response.status, answer, retry_after
 
