@@ -33,6 +33,8 @@ function recordUsage(call, usage) {
   if (Number.isInteger(total)) call.event.total_tokens = total;
 }
 
+const MOST_PARTS = 1000; // of one answer; a stream cannot ask for more memory by an index
+
 /** Joins the chunks of a chat completion to the answer that it would have been. */
 class ChatPieces {
   #whole = { object: 'chat.completion' };
@@ -66,6 +68,7 @@ class ChatPieces {
     message.tool_calls ??= [];
     for (const piece of pieces) {
       const index = piece.index ?? Math.max(message.tool_calls.length - 1, 0);
+      if (!(index >= 0 && index < MOST_PARTS)) continue;
       const call = (message.tool_calls[index] ??= { type: 'function', function: { name: '', arguments: '' } });
       if (piece.id) call.id = piece.id;
       if (piece.type) call.type = piece.type;
@@ -106,6 +109,7 @@ class MessagePieces {
 
   add(event) {
     const index = event?.index ?? 0;
+    if (!(index >= 0 && index < MOST_PARTS)) return false;
     switch (event?.type) {
       case 'message_start':
         this.#whole = { ...event.message, content: [] };

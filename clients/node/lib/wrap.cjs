@@ -125,7 +125,11 @@ function watchStream(stream, call, pieces) {
       problem = error;
       throw error;
     } finally {
-      recordAnswer(call, snapshot(pieces.answer()));
+      try {
+        recordAnswer(call, snapshot(pieces.answer()));
+      } catch {
+        // pieces that make no whole; the application has them anyway
+      }
       if (whole) call.finish();
       else call.finish(problem ?? Object.assign(new Error('left early'), { name: 'CancelledError' }));
     }

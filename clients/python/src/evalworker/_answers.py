@@ -8,6 +8,9 @@ from ._call import Call
 from ._publisher import plain
 
 
+_MOST_PARTS = 1000  # of one answer; a stream cannot ask for more memory by an index
+
+
 def record_answer(call: Call, answer: Any) -> None:
     """Puts a whole answer into the event: as it came, and what the event has fields for."""
     body = answer if isinstance(answer, dict) else plain(answer)
@@ -95,6 +98,8 @@ class ChatPieces:
         calls = message.setdefault("tool_calls", [])
         for piece in pieces:
             index = piece.get("index", len(calls) - 1 if calls else 0)
+            if not 0 <= index < _MOST_PARTS:
+                continue
             while len(calls) <= index:
                 calls.append({"type": "function", "function": {"name": "", "arguments": ""}})
             call = calls[index]
@@ -145,6 +150,8 @@ class MessagePieces:
         if not isinstance(body, dict):
             return False
         kind, blocks = body.get("type"), self.whole["content"]
+        if not 0 <= body.get("index", 0) < _MOST_PARTS:
+            return False
         if kind == "message_start":
             self.whole.update(body.get("message") or {})
             self.whole["content"] = []
