@@ -146,6 +146,9 @@ func (c *Client) findDataset(ctx context.Context, project, name string) (id stri
 		if err := c.Do(ctx, Request{Method: http.MethodGet, Path: datasetsPath(project), Query: query}, &page); err != nil {
 			return "", err
 		}
+		if page.Data == nil {
+			return "", errNoList
+		}
 		for _, d := range page.Data {
 			if d.Attributes.Name == name { // the filter may find more
 				id = cmp.Or(d.ID, id)
