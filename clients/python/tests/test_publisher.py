@@ -111,6 +111,14 @@ def test_a_refusal_before_the_body_is_read_stops_nothing():
     assert len(bodies) == 2
 
 
+def test_a_token_is_never_told(sidecar, caplog):
+    assert Publisher(sidecar.url, token="tok-1\n").token == "tok-1"
+    publisher = Publisher(sidecar.url, token="tok\n-1")
+    publisher.publish({"request_id": "a"})
+    publisher.close(10)
+    assert publisher.stats["dropped"] == 1 and "tok" not in publisher.stats["last_error"] + caplog.text
+
+
 def test_a_thread_that_does_not_start_is_started_later(sidecar, monkeypatch):
     publisher = Publisher(sidecar.url)
     with monkeypatch.context() as m:

@@ -43,6 +43,7 @@ class Publisher:
     ) -> None:
         self.url = url or os.environ.get("EVALWORKER_URL") or os.environ.get("EMITTER_URL") or DEFAULT_URL
         self.token = token if token is not None else os.environ.get("EVALWORKER_TOKEN") or os.environ.get("EMITTER_TOKEN", "")
+        self.token = self.token.strip()  # a file of one line ends with its break
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"evalworker: {self.url!r} is no URL of a sidecar; write http://host:8788")
@@ -159,8 +160,8 @@ class Publisher:
                 return
             try:
                 self._send(batch)
-            except Exception as error:  # nothing may end the thread
-                self._drop(len(batch), f"{type(error).__name__}: {error}")
+            except Exception as error:  # nothing may end the thread; its text may hold the token
+                self._drop(len(batch), type(error).__name__)
             with self._changed:
                 self._sending = 0
                 self._changed.notify_all()

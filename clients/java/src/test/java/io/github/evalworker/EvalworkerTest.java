@@ -21,6 +21,7 @@ import org.junit.jupiter.api.Test;
 class EvalworkerTest {
   private final List<String> lines = Collections.synchronizedList(new ArrayList<>());
   private final List<Integer> busy = Collections.synchronizedList(new ArrayList<>());
+  private volatile boolean one; // a body may have one event
   private HttpServer sidecar;
   private Evalworker evalworker;
 
@@ -33,6 +34,9 @@ class EvalworkerTest {
           String body = new String(exchange.getRequestBody().readAllBytes(), StandardCharsets.UTF_8);
           int status = busy.isEmpty() ? 202 : busy.remove(0);
           String[] events = body.split("\n");
+          if (one && status == 202 && events.length > 1) {
+            status = 413;
+          }
           if (status == 202) {
             lines.addAll(List.of(events));
           }
@@ -96,5 +100,31 @@ class EvalworkerTest {
     assertTrue((int) away.status().get("waiting") <= 10_100);
     assertThrows(IllegalArgumentException.class, () -> new Evalworker("sidecar"));
     assertThrows(IllegalArgumentException.class, () -> away.begin("input"));
+  }
+
+  @Test
+  void aBodyThatIsTooLargeIsSentInHalves() throws Exception {
+    one = true;
+    synchronized (busy) { // no answer before all are queued, so that some are sent together
+      for (int i = 0; i < 20; i++) {
+        evalworker.publish(Map.of("request_id", "r" + i));
+      }
+      busy.add(502);
+    }
+    assertTrue(evalworker.flush(Duration.ofSeconds(30)));
+    assertEquals(20, lines.size());
+    assertEquals(0L, evalworker.status().get("refused"));
+  }
+
+  @Test
+  void aTokenThatNoHeaderMayHoldStopsNothing() throws Exception {
+    try (Evalworker broken = new Evalworker("http://127.0.0.1:" + sidecar.getAddress().getPort(), "line\nbreak")) {
+      for (int i = 1; i <= 2; i++) {
+        broken.publish(Map.of("request_id", "a"));
+        assertTrue(broken.flush(Duration.ofSeconds(30)));
+        assertEquals((long) i, broken.status().get("dropped"));
+        assertFalse(broken.status().toString().contains("break"), "the token is told");
+      }
+    }
   }
 }
