@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/evalworker/evalworker/internal/backoff"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/datadog/site"
 )
 
 // Environment variables with which the API is reached. Keys have no flags, because
@@ -27,12 +27,9 @@ import (
 const (
 	EnvAPIKey = "DD_API_KEY"
 	EnvAppKey = "DD_APP_KEY"
-	EnvSite   = "DD_SITE"
+	EnvSite   = site.Variable
 	EnvHost   = "DD_HOST" // URL of the API in place of the site's, as for Datadog's Terraform provider
 )
-
-// DefaultSite is the site of an organisation that names none.
-const DefaultSite = "datadoghq.com"
 
 // Access says where the API is and who asks.
 type Access struct {
@@ -40,10 +37,6 @@ type Access struct {
 	Site           string // such as datadoghq.eu
 	URL            string // of the API, without a slash at its end
 }
-
-// site matches Datadog's sites, also those to come. The keys go to the host that a site
-// names, so a slip of the pen must not name a stranger's; DD_HOST names any other.
-var site = regexp.MustCompile(`^([a-z0-9-]+\.)?(datadoghq\.com|datadoghq\.eu|ddog-gov\.com)$`)
 
 // AccessFrom reads the environment. The error is of type fault.List and names every
 // variable that is missing or wrong.
@@ -59,12 +52,10 @@ func AccessFrom(getenv func(string) string) (Access, error) {
 		}
 		return secret.String(value)
 	}
-	a := Access{
-		APIKey: key(EnvAPIKey, "an API key"), AppKey: key(EnvAppKey, "an application key"),
-		Site: cmp.Or(strings.ToLower(strings.TrimSpace(getenv(EnvSite))), DefaultSite),
-	}
-	if !site.MatchString(a.Site) || strings.HasPrefix(a.Site, "app.") || strings.HasPrefix(a.Site, "api.") {
-		faults.Add(EnvSite, fmt.Sprintf("%q is no site", a.Site), "want its domain without app., such as datadoghq.eu or us5.datadoghq.com; "+EnvHost+" is for the URL of anything else")
+	a := Access{APIKey: key(EnvAPIKey, "an API key"), AppKey: key(EnvAppKey, "an application key")}
+	var ok bool
+	if a.Site, ok = site.Of(getenv(EnvSite)); !ok {
+		faults.Add(EnvSite, fmt.Sprintf("%q is no site", a.Site), site.Want+"; "+EnvHost+" is for the URL of anything else")
 	}
 	a.URL = "https://api." + a.Site
 	if host := strings.TrimRight(getenv(EnvHost), "/"); host != "" {
