@@ -60,6 +60,25 @@ def test_what_json_has_no_form_for(sidecar):
     assert event["output"] == "[3 bytes]" and event["estimated_cost_usd"] is None and event["expected"] == "strange"
 
 
+def test_objects_that_have_no_text(one_event):
+    """What an object does when it is written is no trouble of the application."""
+
+    class Hostile:
+        def model_dump(self, **_):
+            raise KeyError("x")
+
+        def dict(self):
+            return self
+
+        def __str__(self):
+            raise ValueError("no text")
+
+    with evalworker.observe(input=Hostile()) as call:
+        call.output = [Hostile()]
+    event = one_event()
+    assert (event["input"], event["output"]) == ("[Hostile]", ["[Hostile]"])
+
+
 def test_a_body_that_is_too_large_is_sent_in_halves(sidecar):
     sidecar.answers += [(413, "application/json", b"{}")] * 2  # for all four, then for the first two
     publisher = Publisher(sidecar.url)

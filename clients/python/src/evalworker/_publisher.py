@@ -294,9 +294,11 @@ def plain(value: Any) -> Any:
         method = getattr(value, name, None)
         if callable(method) and not isinstance(value, type):
             try:
-                return method(mode="json", exclude_unset=True, warnings=False) if name == "model_dump" else method()
+                found = method(mode="json", exclude_unset=True, warnings=False) if name == "model_dump" else method()
             except Exception:  # another meaning of the name, or a version that differs
                 continue
+            if found is not value:
+                return found
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"[{len(value)} bytes]"
     if isinstance(value, (set, frozenset)):
@@ -305,7 +307,10 @@ def plain(value: Any) -> Any:
         return {name: getattr(value, name) for name in value.__dataclass_fields__}
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    return str(value)
+    try:
+        return str(value)
+    except Exception:  # the rest of the event is worth more than this
+        return f"[{type(value).__name__}]"
 
 
 def _finite(value: Any) -> Any:
