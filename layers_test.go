@@ -49,7 +49,7 @@ var layers = map[string][]string{
 	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "internal/regular", "internal/visible"},
 	"judges/model":    {"eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/outage", "internal/regular", "judges"},
 	"datasets":        {"eval", "event", "redact", "store"},
-	"telemetry":       {"eval", "event", "internal/config/fault", "internal/outage"},
+	"telemetry":       {"eval", "event", "internal/config/fault", "internal/datadog/site", "internal/outage"},
 	"emitter":         {"event", "internal/backoff", "internal/config/fault", "internal/config/secret", "kafka/conn"},
 	"emitter/ddtrace": {},
 	"emitter/mskiam":  {},
@@ -75,8 +75,9 @@ var layers = map[string][]string{
 	"sidecar/spool":    {"internal/config/fault", "internal/regular"},
 
 	// Monitors and dashboards.
-	"deploy/datadog":   {},
-	"internal/datadog": {"deploy/datadog", "eval", "internal/backoff", "internal/config/fault", "internal/config/secret"},
+	"deploy/datadog":        {},
+	"internal/datadog":      {"deploy/datadog", "eval", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/datadog/site"},
+	"internal/datadog/site": {},
 
 	// What checks the files of deploy/datadog.
 	"deploy/datadog/lint": {"eval", "internal/config/fault", "judges", "telemetry", "validators"},
@@ -102,7 +103,7 @@ var layers = map[string][]string{
 	"test/faults": {},
 
 	// The programs.
-	"internal/cli": {"internal/config/fault"},
+	"internal/cli": {"internal/config/fault", "internal/visible"},
 	"cmd/emitter": {
 		"emitter", "emitter/mskiam", "event", "internal/backoff", "internal/cli", "internal/config/fault", "internal/config/secret",
 		"internal/demo/scenario", "sidecar", "sidecar/spool",

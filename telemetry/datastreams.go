@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/DataDog/dd-trace-go/v2/datastreams"
 	"github.com/DataDog/dd-trace-go/v2/datastreams/options"
@@ -19,6 +22,34 @@ import (
 type DataStream struct {
 	group, topic string
 	edge         []string // of the tracer's checkpoints
+
+	mu       sync.Mutex
+	pathways map[string]struct{} // guarded by mu; the hashes that messages brought since the time
+	since    time.Time           // guarded by mu
+}
+
+// The tracer keeps kilobytes for each pathway, which any producer of the topic can make
+// up, and has no bound of its own: of those beyond the bound a message begins its own.
+const (
+	maxPathways   = 2000
+	pathwaysReset = time.Minute // the tracer has sent, and forgotten, the earlier ones
+)
+
+// takes reports whether the pathway of a header, in base64, is one of those that are kept.
+func (d *DataStream) takes(header string, now time.Time) bool {
+	hash := header[:min(len(header), 11)] // holds its 64 bits, and two of the time
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.pathways == nil || now.Sub(d.since) >= pathwaysReset {
+		d.pathways, d.since = map[string]struct{}{}, now
+	}
+	if _, known := d.pathways[hash]; !known {
+		if len(d.pathways) >= maxPathways {
+			return false
+		}
+		d.pathways[strings.Clone(hash)] = struct{}{}
+	}
+	return true
 }
 
 // DataStream returns the stream of a topic and a group; nil when Data Streams are off.
@@ -36,7 +67,10 @@ func (d *DataStream) Consumed(m *event.Message) {
 	for i := range m.Headers {
 		size += len(m.Headers[i].Key) + len(m.Headers[i].Value)
 	}
-	ctx := datastreams.ExtractFromBase64Carrier(context.Background(), pathwayCarrier(m.Headers))
+	ctx := context.Background()
+	if header, ok := pathwayCarrier(m.Headers).Get(pathwayHeader); ok && d.takes(header, time.Now()) {
+		ctx = datastreams.ExtractFromBase64Carrier(ctx, pathwayCarrier(m.Headers))
+	}
 	_, _ = tracer.SetDataStreamsCheckpointWithParams(ctx, options.CheckpointParams{PayloadSize: int64(size)}, d.edge...)
 }
 
@@ -59,6 +93,9 @@ func withDataStreams(on bool, start func() error) error {
 	}
 	return errors.Join(start(), os.Unsetenv(dataStreamsVariable))
 }
+
+// pathwayHeader is the header with a pathway.
+const pathwayHeader = "dd-pathway-ctx-base64"
 
 // pathwayCarrier finds the one header that the tracer asks for, without turning the
 // others into strings.

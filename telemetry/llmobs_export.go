@@ -8,6 +8,8 @@ import (
 	"net/url"
 
 	"github.com/DataDog/dd-trace-go/v2/llmobs/export"
+
+	"github.com/evalworker/evalworker/internal/datadog/site"
 )
 
 // exporter sends evaluations with Datadog's client, which needs no tracer.
@@ -23,15 +25,16 @@ var errNoAPIKey = errors.New("telemetry: datadog.llm_observability.agentless nee
 func newExporter(cfg LLMObservability, to target, s machine) (*exporter, error) {
 	route := export.WithAgentURL(to.agent.String())
 	if cfg.Agentless {
-		key, site := s.getenv("DD_API_KEY"), s.getenv("DD_SITE")
+		key := s.getenv("DD_API_KEY")
 		if key == "" {
 			return nil, errNoAPIKey
 		}
-		if site == "" {
-			site = "datadoghq.com"
+		at, ok := site.Of(s.getenv(site.Variable))
+		if !ok {
+			return nil, fmt.Errorf("telemetry: datadog.llm_observability.agentless: the environment variable %s with %q names no site of Datadog: %s", site.Variable, at, site.Want)
 		}
-		route = export.WithDatadogIntake(site, key)
-		to.agent = &url.URL{Scheme: "https", Host: site}
+		route = export.WithDatadogIntake(at, key)
+		to.agent = &url.URL{Scheme: "https", Host: at}
 	}
 	e := &exporter{transport: newAgentTransport(to)}
 	client, err := export.NewClient(

@@ -31,7 +31,7 @@ func TestAgentless(t *testing.T) {
 		w.WriteHeader(http.StatusAccepted)
 	}))
 	t.Cleanup(srv.Close)
-	env := map[string]string{"DD_API_KEY": key, "DD_SITE": "example.com"}
+	env := map[string]string{"DD_API_KEY": key, "DD_SITE": "us5.datadoghq.com"}
 	cfg := enabled()
 	cfg.Agentless = true
 	e, err := newExporter(cfg, target{agent: &url.URL{Scheme: "unix", Path: "/nowhere"}}, machine{getenv: func(name string) string { return env[name] }})
@@ -39,7 +39,8 @@ func TestAgentless(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.close)
-	e.transport.next.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig
+	e.transport.next.TLSClientConfig = srv.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+	e.transport.next.TLSClientConfig.ServerName = "example.com" // of the certificate
 	e.transport.next.Proxy = nil
 	e.transport.next.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, srv.Listener.Addr().String())
@@ -48,7 +49,7 @@ func TestAgentless(t *testing.T) {
 		{join: join{trace: llmTrace, span: llmSpan}, label: "a", value: true, mlApp: "desk", at: time.UnixMilli(7)},
 		{join: join{trace: llmTrace}, label: "half an id", value: true},
 	})
-	if got == nil || got.Host != "api.example.com" || got.URL.Path != "/api/intake/llm-obs/v2/eval-metric" || got.Header.Get("DD-API-KEY") != key {
+	if got == nil || got.Host != "api.us5.datadoghq.com" || got.URL.Path != "/api/intake/llm-obs/v2/eval-metric" || got.Header.Get("DD-API-KEY") != key {
 		t.Fatalf("request %+v", got)
 	}
 	if !json.Valid(body) || strings.Contains(string(body), key) || lost[lostInvalid] != 1 || len(lost) != 1 {
@@ -58,6 +59,18 @@ func TestAgentless(t *testing.T) {
 	lost = e.send(t.Context(), []evaluation{{join: join{trace: llmTrace, span: llmSpan}, label: "a", value: true, mlApp: "desk", at: time.UnixMilli(7)}})
 	if got.Host != "api.example.com" || lost[lostRefused] != 1 {
 		t.Errorf("a redirect: the key went to %s, lost %v", got.Host, lost)
+	}
+}
+
+// TestAgentlessKeepsTheKey: a slip in the name of the site sends the key nowhere.
+func TestAgentlessKeepsTheKey(t *testing.T) {
+	t.Parallel()
+	cfg := enabled()
+	cfg.Agentless = true
+	env := map[string]string{"DD_API_KEY": strings.Repeat("7a", 16), "DD_SITE": "datadoghq.con"}
+	_, err := newExporter(cfg, target{agent: &url.URL{Scheme: "http", Host: "agent:8126"}}, machine{getenv: func(name string) string { return env[name] }})
+	if err == nil || !strings.Contains(err.Error(), "DD_SITE") || strings.Contains(err.Error(), env["DD_API_KEY"]) {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,6 +42,9 @@ func (x *exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+	if open {
+		families = slices.DeleteFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == openDuplicate })
+	}
 	w.Header().Set("Content-Type", string(format))
 	if err := encode(w, format, append(families, x.target)); err != nil {
 		return // the client is gone
@@ -60,6 +64,11 @@ func (x *exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, "# EOF\n")
 	}
 }
+
+// openDuplicate is a gauge of Go's runtime. In OpenMetrics the counter of the same name
+// and _total is called so too, and strict readers, such as that of Datadog's agent, refuse
+// a page with both. Its value is go_memstats_heap_alloc_bytes too.
+const openDuplicate = "go_memstats_alloc_bytes"
 
 // encode writes families with Prometheus' own encoder, which has to be told where the page
 // ends; it does not end here.

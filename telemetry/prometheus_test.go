@@ -335,6 +335,27 @@ func TestPageIsTheLibrarys(t *testing.T) {
 	}
 }
 
+// TestFamiliesAreThereOnce: no page has two families of one name, which strict readers of
+// OpenMetrics refuse.
+func TestFamiliesAreThereOnce(t *testing.T) {
+	t.Parallel()
+	tel := prometheusOnly(t, nil)
+	for _, accept := range []string{"text/plain", "application/openmetrics-text;version=1.0.0"} {
+		seen := map[string]bool{}
+		_, body := get(t, tel, accept)
+		for line := range strings.Lines(body) {
+			name, ok := strings.CutPrefix(line, "# TYPE ")
+			if name, _, _ = strings.Cut(name, " "); ok && seen[name] {
+				t.Errorf("%s: %s is there twice", accept, name)
+			}
+			seen[name] = seen[name] || ok
+		}
+		if !seen["go_memstats_heap_alloc_bytes"] {
+			t.Errorf("%s: %d families", accept, len(seen))
+		}
+	}
+}
+
 // slow is a client that reads nothing until it is released.
 type slow struct {
 	*httptest.ResponseRecorder

@@ -119,9 +119,12 @@ func round(v, u float64) int64 {
 	return n
 }
 
-// times returns the count n of an event with the weight w.
+// times returns the count n of an event with the weight w; 0 when the event names one below 0.
 func times(n, w int64) int64 {
-	if n > 0 && w > maxCount/n {
+	if n <= 0 {
+		return 0
+	}
+	if w > maxCount/n {
 		return maxCount
 	}
 	return n * w
@@ -175,7 +178,11 @@ func (c *recorder) request(e *event.Event, dims *dimTags, w int64) {
 		id distributionID
 		v  *float64
 	}{{distributionLatency, e.LatencyMS}, {distributionFirstToken, e.FirstTokenLatencyMS}, {distributionCost, e.EstimatedCostUSD}} {
-		if m.v != nil {
+		switch {
+		case m.v == nil:
+		case *m.v < 0 && !math.IsInf(*m.v, -1): // the sum of a histogram would fall
+			c.drops.add(SinkValues, "negative", 1)
+		default:
 			c.meter.distribution(m.id, *m.v, dims)
 		}
 	}

@@ -273,3 +273,26 @@ func TestDropsAreBounded(t *testing.T) {
 		t.Errorf("counted %d, to send %d; want 1000 each, once", sum, unsent)
 	}
 }
+
+// TestNumbersBelowZero add nothing, whatever the weight: their product may be above what a
+// count can hold.
+func TestNumbersBelowZero(t *testing.T) {
+	t.Parallel()
+	rec, out, d := newTestRecorder(target{}, 10)
+	rec.report(&eval.Report{
+		Plan: eval.Plan{Candidates: []eval.Pick{{Probability: 0.5}}, Upstream: 1},
+		Event: &event.Event{
+			Kind: event.KindRequestCompleted, RequestID: "r", InputTokens: new(int64(-6_000_000_000_000_000_000)), RetryCount: new(int64(-1)),
+			LatencyMS: new(-1.0), EstimatedCostUSD: new(-1e18), FirstTokenLatencyMS: new(0.0),
+		},
+	})
+	if len(out.counts) != 1 || out.counts["llm.requests"] != 2 {
+		t.Errorf("counts: %v", out.counts)
+	}
+	if len(out.values["llm.latency_ms"])+len(out.values["llm.estimated_cost_usd"]) != 0 || len(out.values["llm.first_token_latency_ms"]) != 1 {
+		t.Errorf("values: %v", out.values)
+	}
+	if drops := d.snapshot(); len(drops) != 1 || drops[0] != (Drop{Sink: SinkValues, Reason: "negative", Count: 2}) {
+		t.Errorf("drops: %+v", drops)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -188,5 +189,32 @@ func TestWith(t *testing.T) {
 	e := only(t, published)
 	if got := []string{e.SessionID, e.Feature, string(e.RequestID), e.PromptName}; !slices.Equal(got, []string{"s1", "b", "r1", "triage"}) {
 		t.Error(got)
+	}
+}
+
+// TestChoicesThatAlternate: the pieces of several choices are joined each to its own.
+func TestChoicesThatAlternate(t *testing.T) {
+	t.Parallel()
+	const each = 20_000
+	var all []string
+	for range each {
+		for index, text := range []string{"abcdefgh", "é", ""} {
+			all = append(all, fmt.Sprintf(`{"choices":[{"index":%d,"delta":{"content":%q,"reasoning_content":"r"}}]}`, index, text))
+		}
+	}
+	client, published := wrapped(t, 200, asStream(all))
+	stream, err := client.CreateChatCompletionStream(t.Context(), request)
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	_ = stream.Close()
+	var answer goopenai.ChatCompletionResponse
+	if err := json.Unmarshal(only(t, published).Output.Raw(), &answer); err != nil || len(answer.Choices) != 3 {
+		t.Fatalf("%d choices, %v", len(answer.Choices), err)
+	}
+	for i, text := range []string{"abcdefgh", "é", ""} {
+		if m := answer.Choices[i].Message; m.Content != strings.Repeat(text, each) || m.ReasoningContent != strings.Repeat("r", each) {
+			t.Errorf("choice %d has %d and %d bytes", i, len(m.Content), len(m.ReasoningContent))
+		}
 	}
 }

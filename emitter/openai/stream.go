@@ -14,8 +14,13 @@ type Stream struct {
 	*openai.ChatCompletionStream
 	call   *call
 	answer openai.ChatCompletionResponse
+	texts  []texts // of the answer's choices
 	usage  *openai.Usage
 }
+
+// texts are the long texts of a choice so far. To join them as strings would copy the whole
+// for each piece.
+type texts struct{ content, refusal, reasoning []byte }
 
 // errClosedEarly is the outcome of a stream that the application leaves.
 var errClosedEarly = closedEarly{}
@@ -50,6 +55,10 @@ func (s *Stream) Close() error {
 
 func (s *Stream) end(err error) {
 	if !s.call.ended {
+		for i := range s.texts {
+			m, t := &s.answer.Choices[i].Message, &s.texts[i]
+			m.Content, m.Refusal, m.ReasoningContent = string(t.content), string(t.refusal), string(t.reasoning)
+		}
 		s.call.answer(s.answer.Model, s.answer, s.usage)
 		if len(s.answer.Choices) > 0 {
 			s.call.event.FinishReason = string(s.answer.Choices[0].FinishReason)
@@ -74,6 +83,7 @@ func (s *Stream) add(piece *openai.ChatCompletionStreamResponse) {
 			s.answer.Choices = append(s.answer.Choices, openai.ChatCompletionChoice{
 				Index: part.Index, Message: openai.ChatCompletionMessage{Role: openai.ChatMessageRoleAssistant},
 			})
+			s.texts = append(s.texts, texts{})
 		}
 		choice := &s.answer.Choices[at]
 		if part.FinishReason != "" {
@@ -83,9 +93,10 @@ func (s *Stream) add(piece *openai.ChatCompletionStreamResponse) {
 		if s.call.event.FirstTokenLatencyMS == nil && (d.Content != "" || d.Refusal != "" || d.ReasoningContent != "" || len(d.ToolCalls) > 0 || d.FunctionCall != nil) {
 			s.call.event.FirstTokenLatencyMS = new(s.call.elapsed())
 		}
-		m.Content += d.Content
-		m.Refusal += d.Refusal
-		m.ReasoningContent += d.ReasoningContent
+		t := &s.texts[at]
+		t.content = append(t.content, d.Content...)
+		t.refusal = append(t.refusal, d.Refusal...)
+		t.reasoning = append(t.reasoning, d.ReasoningContent...)
 		if d.FunctionCall != nil {
 			if m.FunctionCall == nil {
 				m.FunctionCall = &openai.FunctionCall{}

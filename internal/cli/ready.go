@@ -10,8 +10,9 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strings"
 	"time"
+
+	"github.com/evalworker/evalworker/internal/visible"
 )
 
 // readyTimeout bounds the question of [Ready].
@@ -44,7 +45,7 @@ func Ready(ctx context.Context, base string) error {
 	}
 	reason := bufio.NewScanner(io.LimitReader(resp.Body, 4<<10))
 	reason.Scan()
-	return fmt.Errorf("not ready: %s answers %s: %s", u, resp.Status, strings.ToValidUTF8(reason.Text(), ""))
+	return fmt.Errorf("not ready: %s answers %s: %s", u, resp.Status, visible.Text(reason.Text()))
 }
 
 // ProbeURL returns the base URL at which a server that listens on an address is asked from
@@ -57,11 +58,10 @@ func ProbeURL(listen string) (string, error) {
 	if port == "0" {
 		return "", errors.New("the port is any that is free")
 	}
-	switch addr, err := netip.ParseAddr(host); {
-	case host == "", err == nil && addr.IsUnspecified() && addr.Is4():
+	// A server on all addresses of IPv6 is on those of IPv4 too, and a container whose
+	// network has no IPv6 can listen on [::] but not reach ::1.
+	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() {
 		host = "127.0.0.1"
-	case err == nil && addr.IsUnspecified():
-		host = "::1"
 	}
 	return "http://" + net.JoinHostPort(host, port), nil
 }

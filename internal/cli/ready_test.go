@@ -18,14 +18,14 @@ func TestReady(t *testing.T) {
 		}
 		w.Header().Set("Location", "http://127.0.0.1:1/")
 		w.WriteHeader(status)
-		_, _ = w.Write([]byte("kafka: away\nstore: away\n"))
+		_, _ = w.Write([]byte("kafka: \x1b[2Jaway\nstore: away\n"))
 	}))
 	t.Cleanup(server.Close)
 	if err := cli.Ready(t.Context(), server.URL); err != nil {
 		t.Error(err)
 	}
 	for _, status = range []int{http.StatusServiceUnavailable, http.StatusFound} {
-		if err := cli.Ready(t.Context(), server.URL+"/"); err == nil || !strings.HasSuffix(err.Error(), ": kafka: away") {
+		if err := cli.Ready(t.Context(), server.URL+"/"); err == nil || !strings.HasSuffix(err.Error(), ": kafka: [2Jaway") {
 			t.Errorf("%d: %v", status, err)
 		}
 	}
@@ -40,7 +40,7 @@ func TestReady(t *testing.T) {
 func TestProbeURL(t *testing.T) {
 	t.Parallel()
 	for listen, want := range map[string]string{
-		":8787": "http://127.0.0.1:8787", "0.0.0.0:1": "http://127.0.0.1:1", "[::]:2": "http://[::1]:2",
+		":8787": "http://127.0.0.1:8787", "0.0.0.0:1": "http://127.0.0.1:1", "[::]:2": "http://127.0.0.1:2",
 		"127.0.0.1:3": "http://127.0.0.1:3", "[fe80::1]:4": "http://[fe80::1]:4", "worker:5": "http://worker:5",
 		"127.0.0.1:0": "", "8787": "", "": "",
 	} {

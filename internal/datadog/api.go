@@ -10,7 +10,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +19,7 @@ import (
 	"github.com/evalworker/evalworker/internal/backoff"
 	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/datadog/site"
 )
 
 // Environment variables with which the API is reached. Keys have no flags, because
@@ -27,12 +27,9 @@ import (
 const (
 	EnvAPIKey = "DD_API_KEY"
 	EnvAppKey = "DD_APP_KEY"
-	EnvSite   = "DD_SITE"
+	EnvSite   = site.Variable
 	EnvHost   = "DD_HOST" // URL of the API in place of the site's, as for Datadog's Terraform provider
 )
-
-// DefaultSite is the site of an organisation that names none.
-const DefaultSite = "datadoghq.com"
 
 // Access says where the API is and who asks.
 type Access struct {
@@ -40,9 +37,6 @@ type Access struct {
 	Site           string // such as datadoghq.eu
 	URL            string // of the API, without a slash at its end
 }
-
-// domain matches a site.
-var domain = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`)
 
 // AccessFrom reads the environment. The error is of type fault.List and names every
 // variable that is missing or wrong.
@@ -58,12 +52,10 @@ func AccessFrom(getenv func(string) string) (Access, error) {
 		}
 		return secret.String(value)
 	}
-	a := Access{
-		APIKey: key(EnvAPIKey, "an API key"), AppKey: key(EnvAppKey, "an application key"),
-		Site: cmp.Or(strings.ToLower(strings.TrimSpace(getenv(EnvSite))), DefaultSite),
-	}
-	if !domain.MatchString(a.Site) || strings.HasPrefix(a.Site, "app.") || strings.HasPrefix(a.Site, "api.") {
-		faults.Add(EnvSite, fmt.Sprintf("%q is no site", a.Site), "want its domain without app., such as datadoghq.eu or us5.datadoghq.com")
+	a := Access{APIKey: key(EnvAPIKey, "an API key"), AppKey: key(EnvAppKey, "an application key")}
+	var ok bool
+	if a.Site, ok = site.Of(getenv(EnvSite)); !ok {
+		faults.Add(EnvSite, fmt.Sprintf("%q is no site", a.Site), site.Want+"; "+EnvHost+" is for the URL of anything else")
 	}
 	a.URL = "https://api." + a.Site
 	if host := strings.TrimRight(getenv(EnvHost), "/"); host != "" {
@@ -154,8 +146,8 @@ func (e *Error) Error() string {
 		fmt.Fprintf(&b, "; the application key in %s needs the permission %s, and both keys have to be of %s (%s)", EnvAppKey, e.Request.Needs, e.Site, EnvSite)
 	case e.Status == http.StatusTooManyRequests:
 		b.WriteString("; Datadog limits requests: try again in a minute")
-	case e.Status >= http.StatusInternalServerError && !e.Request.again():
-		b.WriteString("; it may have been done all the same")
+	case e.Status >= http.StatusInternalServerError || e.Status < 300:
+		b.WriteString(e.Request.doubt())
 	case e.Status >= 300 && e.Status < 400:
 		fmt.Fprintf(&b, "; %s sends to another address, where keys are not taken: is %s right?", e.Site, EnvSite)
 	}
@@ -171,13 +163,7 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 	for attempt := 1; ; attempt++ {
 		status, header, body, err := c.once(ctx, r)
 		if err == nil && status < 300 {
-			if out == nil || len(body) == 0 {
-				return nil
-			}
-			if err := json.Unmarshal(body, out); err != nil {
-				return fmt.Errorf("%s %s: the answer is not what was expected: %w", r.Method, r.Path, err)
-			}
-			return nil
+			return c.decode(r, status, body, out)
 		}
 		pause, why := c.pauses.Delay(attempt), "does not answer"
 		again := r.again()
@@ -192,7 +178,7 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 			}
 			err = &Error{Request: r, Site: c.Site(), Status: status, Details: details(body)}
 		} else {
-			err = fmt.Errorf("%s %s: %w", r.Method, r.Path, bare(err))
+			err = fmt.Errorf("%s %s: %w%s", r.Method, r.Path, bare(err), r.doubt())
 		}
 		if !again || attempt == maxAttempts || pause > maxPause || ctx.Err() != nil {
 			return err
@@ -202,6 +188,32 @@ func (c *Client) Do(ctx context.Context, r Request, out any) error {
 			return errors.Join(context.Cause(ctx), err)
 		}
 	}
+}
+
+// doubt returns what to say of a failed call that may have had its effect.
+func (r Request) doubt() string {
+	if r.again() {
+		return ""
+	}
+	return "; it may have been done all the same"
+}
+
+// decode decodes the answer to a call that was not refused. An answer that says nothing, or
+// tells of errors, is no success whatever its status: a list that is missing would look
+// like one without objects, and all of them would be made once more.
+func (c *Client) decode(r Request, status int, body []byte, out any) error {
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
+		if said := details(body); len(said) > 0 {
+			return &Error{Request: r, Site: c.Site(), Status: status, Details: said}
+		}
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(body, out); err != nil {
+		return fmt.Errorf("%s %s: the answer is not what was expected: %w%s", r.Method, r.Path, err, r.doubt())
+	}
+	return nil
 }
 
 // once sends a request once.

@@ -28,6 +28,11 @@ func TestAccess(t *testing.T) {
 		"site":             {map[string]string{datadog.EnvSite: "us5.datadoghq.com"}, "https://api.us5.datadoghq.com", nil},
 		"address as site":  {map[string]string{datadog.EnvSite: "https://app.datadoghq.eu"}, "", []string{"DD_SITE", "such as datadoghq.eu"}},
 		"app as site":      {map[string]string{datadog.EnvSite: "app.datadoghq.eu"}, "", []string{"DD_SITE"}},
+		"another domain":   {map[string]string{datadog.EnvSite: "datadoghq.con"}, "", []string{"DD_SITE", "DD_HOST"}},
+		"a longer domain":  {map[string]string{datadog.EnvSite: "datadoghq.com.example.com"}, "", []string{"DD_SITE"}},
+		"a longer name":    {map[string]string{datadog.EnvSite: "mydatadoghq.com"}, "", []string{"DD_SITE"}},
+		"port":             {map[string]string{datadog.EnvSite: "datadoghq.com:8443"}, "", []string{"DD_SITE"}},
+		"path":             {map[string]string{datadog.EnvSite: "datadoghq.com/api"}, "", []string{"DD_SITE"}},
 		"host":             {map[string]string{datadog.EnvHost: "https://api.example.com/"}, "https://api.example.com", nil},
 		"loopback":         {map[string]string{datadog.EnvHost: "http://127.0.0.1:8080"}, "http://127.0.0.1:8080", nil},
 		"without security": {map[string]string{datadog.EnvHost: "http://api.example.com"}, "", []string{"DD_HOST", "without encryption"}},
@@ -114,7 +119,7 @@ func TestWhatIsRepeated(t *testing.T) {
 			t.Error(err)
 		}
 		transport.method, transport.times = http.MethodPost, 1
-		wantError(t, client.Do(t.Context(), made, nil), "POST /api/v1/monitor: connection lost")
+		wantError(t, client.Do(t.Context(), made, nil), "POST /api/v1/monitor: connection lost; it may have been done")
 	})
 }
 
@@ -132,4 +137,45 @@ func TestRefusals(t *testing.T) {
 	wantError(t, w.client.Do(t.Context(), list, new(json.RawMessage)), "not what was expected")
 	wrong := datadog.NewClient(datadog.Access{APIKey: secret.String(apiKey + "x"), AppKey: appKey, URL: "https://api.example.com"}, inMemory{w.api}, nil)
 	wantError(t, wrong.Do(t.Context(), list, nil), "403")
+}
+
+// TestAnswersThatAreNoSuccess: what a proxy or a broken server says with status 200 is an
+// error, and never looks like an organisation without monitors or dashboards, in which all
+// would be made once more.
+func TestAnswersThatAreNoSuccess(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "null", "{}", "<html>Welcome</html>", `{"errors":["later"]}`, `{"error":"later"}`, `{"dashboards":null}`, `[{"id":1},`} {
+		for _, path := range []string{"/api/v1/monitor", "/api/v1/dashboard"} {
+			w := newWorld(t)
+			w.api.Before = func(rw http.ResponseWriter, r *http.Request) bool {
+				if r.URL.Path != path {
+					return false
+				}
+				_, _ = rw.Write([]byte(text))
+				return true
+			}
+			if _, err := datadog.Compare(t.Context(), w.client, rendered(t, values()), "prod", datadog.Kinds(), false); err == nil {
+				t.Errorf("%s with %q is a plan, want an error", path, text)
+			}
+		}
+	}
+}
+
+// TestWhatIsMadeHasAnID: without one nobody knows whether it was made. The second run looks.
+func TestWhatIsMadeHasAnID(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"{}": "no id", "": "may have been done", "<html>": "may have been done", `{"errors":["later"]}`: "200 OK: later; it may have been done",
+	} {
+		w := newWorld(t)
+		p := w.compare(rendered(t, values()), false)
+		w.api.Before = func(rw http.ResponseWriter, r *http.Request) bool {
+			if r.Method != http.MethodPost || r.URL.Path != "/api/v1/monitor" {
+				return false
+			}
+			_, _ = rw.Write([]byte(text))
+			return true
+		}
+		wantError(t, p.Apply(t.Context(), func(datadog.Change) { t.Errorf("%q: something is done", text) }), want, "0 of 3 changes are done")
+	}
 }

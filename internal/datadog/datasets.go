@@ -147,6 +147,9 @@ func (c *Client) findDataset(ctx context.Context, project, name string) (id stri
 		if err := c.Do(ctx, Request{Method: http.MethodGet, Path: datasetsPath(project), Query: query}, &page); err != nil {
 			return "", err
 		}
+		if page.Data == nil {
+			return "", errNoList
+		}
 		for _, d := range page.Data {
 			if d.Attributes.Name == name { // the filter may find more
 				id = cmp.Or(d.ID, id)
@@ -203,7 +206,22 @@ func (d *Dataset) Append(ctx context.Context, records iter.Seq2[Record, error]) 
 	return taken, listed, flush()
 }
 
+// append sends one request, and what is too large as a whole in halves.
 func (d *Dataset) append(ctx context.Context, batch []json.RawMessage) (listed int, err error) {
+	listed, err = d.appendTogether(ctx, batch)
+	if statusOf(err) != http.StatusRequestEntityTooLarge || len(batch) == 1 {
+		return listed, err
+	}
+	half := len(batch) / 2
+	first, err := d.append(ctx, batch[:half])
+	if err != nil {
+		return 0, err
+	}
+	listed, err = d.append(ctx, batch[half:])
+	return first + listed, err
+}
+
+func (d *Dataset) appendTogether(ctx context.Context, batch []json.RawMessage) (listed int, err error) {
 	body, err := json.Marshal(document{resource{Type: "records", Attributes: attributes{Deduplicate: true, Records: batch}}})
 	if err != nil {
 		return 0, err

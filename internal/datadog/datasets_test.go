@@ -216,6 +216,15 @@ func TestPushFails(t *testing.T) {
 		"server fails for good":        {always(http.StatusBadGateway), 0, "502 Bad Gateway", 700},
 		"limited once, with its reset": {once(http.StatusTooManyRequests, http.Header{"X-Ratelimit-Reset": {"7"}}), 700, "", 700},
 		"server fails once":            {once(http.StatusInternalServerError, nil), 700, "", 700},
+		"too large as a whole": {func() func(int, *http.Request) (int, http.Header) {
+			twice := 0
+			return func(_ int, r *http.Request) (int, http.Header) {
+				if twice++; strings.HasSuffix(r.URL.Path, "/records") && twice < 7 { // after four calls that open the dataset
+					return http.StatusRequestEntityTooLarge, nil
+				}
+				return 0, nil
+			}
+		}(), 700, "", 700},
 		"half a push": {func(_ int, r *http.Request) (int, http.Header) {
 			if strings.HasSuffix(r.URL.Path, "/records") {
 				if second++; second == 2 {

@@ -207,7 +207,15 @@ func (p *Plan) Apply(ctx context.Context, done func(Change)) error {
 		var made struct {
 			ID any `json:"id"`
 		}
-		if err := p.client.Do(ctx, r, &made); err != nil && (c.Action != Delete || statusOf(err) != http.StatusNotFound) {
+		var out any
+		if c.Action == Create {
+			out = &made
+		}
+		err := p.client.Do(ctx, r, out)
+		if err == nil && c.Action == Create && made.ID == nil {
+			err = errNoID
+		}
+		if err != nil && (c.Action != Delete || statusOf(err) != http.StatusNotFound) {
 			return fmt.Errorf("%s %s %s: %w; %d of %d changes are done, and the same command does the rest", c.Action, c.Kind, c.Name, err, count, p.Count(Create)+p.Count(Update)+p.Count(Delete))
 		}
 		if c.ID == "" {

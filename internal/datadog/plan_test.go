@@ -222,6 +222,42 @@ func TestASecondRunCompletes(t *testing.T) {
 	}
 }
 
+// deaf does a call, and loses the answer of the first one of a method to a path.
+type deaf struct {
+	next         http.RoundTripper
+	method, path string
+	lost         bool
+}
+
+func (d *deaf) RoundTrip(r *http.Request) (*http.Response, error) {
+	resp, err := d.next.RoundTrip(r)
+	if r.Method == d.method && r.URL.Path == d.path && !d.lost {
+		d.lost = true
+		return nil, errLost
+	}
+	return resp, err
+}
+
+// TestALostAnswerMakesNoCopy: what was made although its answer was lost is found by the
+// second run, and not made again.
+func TestALostAnswerMakesNoCopy(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/api/v1/monitor", "/api/v1/dashboard"} {
+		w := newWorld(t)
+		objects := rendered(t, values())
+		transport := &deaf{next: inMemory{w.api}, method: http.MethodPost, path: path}
+		access := datadog.Access{APIKey: apiKey, AppKey: appKey, Site: "datadoghq.eu", URL: "https://api.datadoghq.eu"}
+		client := datadog.NewClient(access, transport, nil)
+		p, err := datadog.Compare(t.Context(), client, objects, "prod", datadog.Kinds(), false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantError(t, p.Apply(t.Context(), func(datadog.Change) {}), "connection lost; it may have been done all the same")
+		w.apply(w.compare(objects, false))
+		wantActions(t, w.compare(objects, false), "keep provider-errors", "keep correctness-low", "keep overview")
+	}
+}
+
 // TestPages: an organisation has more objects than a page.
 func TestPages(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -56,6 +57,9 @@ func (k Kind) path() string {
 	return monitorPath
 }
 
+// errNoList stops what would otherwise make all objects once more.
+var errNoList = errors.New("datadog: the answer has no list")
+
 // pages calls read with each page of a list until one is not full.
 func pages(read func(page int) (size int, err error)) error {
 	for page := range maxPages {
@@ -75,6 +79,9 @@ func (c *Client) listMonitors(ctx context.Context, key, value string) ([]map[str
 		var found []json.RawMessage
 		if err := c.Do(ctx, Request{Method: http.MethodGet, Path: monitorPath, Query: query, Needs: Monitor.permission(false)}, &found); err != nil {
 			return 0, err
+		}
+		if found == nil {
+			return 0, errNoList
 		}
 		for _, raw := range found {
 			m, err := decode(raw)
@@ -147,6 +154,9 @@ func (c *Client) managedDashboards(ctx context.Context) ([]remote, error) {
 		}
 		if err := c.Do(ctx, Request{Method: http.MethodGet, Path: dashboardPath, Query: query, Needs: Dashboard.permission(false)}, &answer); err != nil {
 			return 0, err
+		}
+		if answer.Dashboards == nil {
+			return 0, errNoList
 		}
 		for _, d := range answer.Dashboards {
 			known := slices.ContainsFunc(out, func(r remote) bool { return r.id == d.ID })

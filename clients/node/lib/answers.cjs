@@ -36,6 +36,8 @@ function recordUsage(call, usage) {
   if (Number.isInteger(total)) call.event.total_tokens = total;
 }
 
+const MOST_PARTS = 1000; // of one answer; a stream cannot ask for more memory by an index
+
 /** Joins the chunks of a chat completion to the answer that it would have been. */
 class ChatPieces {
   #whole = { object: 'chat.completion' };

@@ -127,6 +127,7 @@ class Publisher {
     }
   }
 
+  /** Sends a batch until the sidecar has it or has refused it. One that is too large as a whole is sent in halves. */
   async #send(batch) {
     for (let attempt = 0; ; attempt++) {
       let wait;
@@ -135,24 +136,33 @@ class Publisher {
       const late = setTimeout(() => attemptEnds.abort(new DOMException('late', 'TimeoutError')), this.timeout);
       late.unref?.();
       this.#cutOff = () => attemptEnds.abort();
+      let status;
+      let text;
       try {
         const response = await fetch(this.url.replace(/\/+$/, '') + '/v1/events', {
           method: 'POST',
           headers: { 'content-type': 'application/x-ndjson', ...(this.token && { authorization: `Bearer ${this.token}` }) },
           body: batch.join(''),
+          redirect: 'manual', // content goes to no other host
           signal: attemptEnds.signal,
         });
-        const text = await response.text();
-        if (response.status !== 429 && response.status !== 503) return this.#settle(batch, response.status, text);
+        text = await response.text();
+        status = response.status;
         const after = Number(response.headers.get('retry-after') ?? 1);
         wait = Math.min(Math.max(Number.isFinite(after) ? after : 1, 0.05), 30) * 1000;
-        problem = `${this.url} answers ${response.status}`;
+        problem = `${this.url} answers ${status}`;
       } catch (error) {
         wait = Math.min(100 * 2 ** attempt, 5000);
         problem = `${this.url} does not answer: ${error?.cause?.code ?? error?.name}`;
       } finally {
         clearTimeout(late);
       }
+      if (status === 413 && batch.length > 1) {
+        const half = batch.length >> 1;
+        await this.#send(batch.slice(0, half));
+        return this.#send(batch.slice(half));
+      }
+      if (status && status !== 408 && status !== 429 && status < 500) return this.#settle(batch, status, text);
       this.stats.retries++;
       this.#say(`${problem}; ${batch.length + this.#queue.length} events wait`);
       if (!this.#closed) {
@@ -167,18 +177,18 @@ class Publisher {
   }
 
   #settle(batch, status, text) {
-    let answer = {};
+    let answer;
     try {
       answer = JSON.parse(text);
     } catch {
       // not the sidecar's own answer; the status says enough
     }
-    const accepted = answer.accepted ?? (status === 202 ? batch.length : 0);
+    const accepted = answer?.accepted ?? (status === 202 ? batch.length : 0);
     this.stats.accepted += accepted;
     const refused = batch.length - accepted;
     if (refused > 0) {
       this.stats.refused += refused;
-      this.#say(`${this.url} answers ${status} and refuses ${refused} of ${batch.length} events: ${answer.faults?.[0]?.problem ?? answer.error ?? ''}`);
+      this.#say(`${this.url} answers ${status} and refuses ${refused} of ${batch.length} events: ${answer?.faults?.[0]?.problem ?? answer?.error ?? ''}`);
     }
   }
 }

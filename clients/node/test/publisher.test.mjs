@@ -65,6 +65,37 @@ test('refused events are counted and named', async () => {
   sidecar.close();
 });
 
+test('a body that is too large is sent in halves', async () => {
+  const sidecar = await serveSidecar();
+  sidecar.answers.push([413, 'application/json', '{}'], [413, 'application/json', '{}']); // for all four, then for the first two
+  const publisher = new Publisher({ url: sidecar.url });
+  for (const id of ['a', 'b', 'c', 'd']) publisher.publish({ request_id: id });
+  assert.equal(await publisher.close(10_000), true);
+  assert.deepEqual(sidecar.requests.map(({ body }) => body.match(/\n/g).length), [4, 2, 1, 1, 2]);
+  assert.deepEqual([publisher.stats.accepted, publisher.stats.refused], [4, 0]);
+  sidecar.close();
+});
+
+test('a proxy that fails is an outage, and an answer in no known form none', async () => {
+  const sidecar = await serveSidecar();
+  sidecar.answers.push([502, 'text/html', '<html>'], [400, 'application/json', 'null']);
+  const publisher = new Publisher({ url: sidecar.url });
+  publisher.publish({ request_id: 'a' });
+  assert.equal(await publisher.close(10_000), true);
+  assert.deepEqual([publisher.stats.retries, publisher.stats.refused, publisher.stats.dropped], [1, 1, 0]);
+  sidecar.close();
+});
+
+test('events follow no redirect', async () => {
+  const sidecar = await serveSidecar();
+  sidecar.answers.push([307, 'text/html', '', { location: '/elsewhere' }]);
+  const publisher = new Publisher({ url: sidecar.url });
+  publisher.publish({ request_id: 'a' });
+  assert.equal(await publisher.close(10_000), true);
+  assert.deepEqual([publisher.stats.refused, sidecar.requests.length], [1, 1]);
+  sidecar.close();
+});
+
 test('what JSON has no form for', async () => {
   const sidecar = await serveSidecar();
   const publisher = new Publisher({ url: sidecar.url });

@@ -210,3 +210,21 @@ test('wrong names are refused at once', () => {
   assert.throws(() => evalworker.wrap(openai(), { promt_name: 'x' }), /promt_name/);
   assert.throws(() => evalworker.wrap({}), /no client/);
 });
+
+test('an index that would need all memory', async () => {
+  const far = chunk({ tool_calls: [{ index: 2 ** 31, function: { name: 'x' } }, { index: -7, function: { name: 'y' } }] });
+  provider.answers.push(asStream([...CHUNKS.slice(0, 4), far, ...CHUNKS.slice(4)]));
+  const stream = await evalworker.wrap(openai()).chat.completions.create({ model: 'gpt-5', messages: QUESTION, stream: true });
+  for await (const piece of stream) assert.ok(piece);
+  assert.deepEqual((await published()).output.choices[0].message.tool_calls, [CALL]);
+});
+
+test('pieces that make no whole reach the application all the same', async () => {
+  const again = [...MESSAGE_EVENTS.slice(0, 7), MESSAGE_EVENTS[0], MESSAGE_EVENTS[9]]; // a message that begins twice
+  provider.answers.push(asStream(again, true));
+  const stream = await evalworker.wrap(anthropic()).messages.create({ model: 'claude-5', max_tokens: 9, messages: QUESTION, stream: true });
+  let n = 0;
+  for await (const piece of stream) n += piece ? 1 : 0;
+  assert.equal(n, again.length);
+  assert.equal((await published()).status, 'success');
+});

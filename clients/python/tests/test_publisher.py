@@ -1,6 +1,8 @@
 import json
 import logging
+import multiprocessing
 import os
+import socket
 import threading
 
 import evalworker
@@ -73,19 +75,6 @@ def test_a_token_is_not_logged(sidecar, caplog):
     assert "abc" not in caplog.text and "abc" not in publisher.stats["last_error"]
 
 
-def test_no_thread_can_be_started(sidecar, monkeypatch):
-    def fails(thread):
-        raise RuntimeError("can't start new thread")
-
-    publisher = Publisher(sidecar.url)
-    with monkeypatch.context() as now:
-        now.setattr(threading.Thread, "start", fails)
-        assert publisher.publish({"request_id": "a"}) is False
-    assert publisher.publish({"request_id": "b"})
-    assert publisher.close(10)
-    assert [e["request_id"] for e in sidecar.events] == ["b"] and publisher.stats["dropped"] == 1
-
-
 def test_an_address_that_is_no_url_reaches_no_request(monkeypatch, caplog):
     monkeypatch.setattr(_call, "_default", None)
     monkeypatch.setenv("EVALWORKER_URL", "sidecar:8788")
@@ -105,6 +94,106 @@ def test_what_json_has_no_form_for(sidecar):
     publisher.close(10)
     (event,) = sidecar.events
     assert event["output"] == "[3 bytes]" and event["estimated_cost_usd"] is None and event["expected"] == "strange"
+
+
+def test_objects_that_have_no_text(one_event):
+    """What an object does when it is written is no trouble of the application."""
+
+    class Hostile:
+        def model_dump(self, **_):
+            raise KeyError("x")
+
+        def dict(self):
+            return self
+
+        def __str__(self):
+            raise ValueError("no text")
+
+    with evalworker.observe(input=Hostile()) as call:
+        call.output = [Hostile()]
+    event = one_event()
+    assert (event["input"], event["output"]) == ("[Hostile]", ["[Hostile]"])
+
+
+def test_a_body_that_is_too_large_is_sent_in_halves(sidecar):
+    sidecar.answers += [(413, "application/json", b"{}")] * 2  # for all four, then for the first two
+    publisher = Publisher(sidecar.url)
+    for name in "abcd":
+        publisher.publish({"request_id": name})
+    assert publisher.close(10)
+    assert [len(body.splitlines()) for _, _, body in sidecar.requests] == [4, 2, 1, 1, 2]
+    assert publisher.stats["accepted"] == 4 and publisher.stats["refused"] == 0
+
+
+def test_a_proxy_says_that_the_sidecar_is_away(sidecar):
+    sidecar.answers += [(502, "text/html", b"<html>"), (500, "application/json", b"null")]
+    publisher = Publisher(sidecar.url)
+    publisher.publish({"request_id": "a"})
+    assert publisher.close(10)
+    assert publisher.stats["retries"] == 2 and publisher.stats["accepted"] == 1
+
+
+def test_an_answer_in_no_known_form(sidecar):
+    sidecar.answers += [(400, "application/json", answer) for answer in (b"null", b"[1]", b"<html>")]
+    publisher = Publisher(sidecar.url)
+    for name in "abcd":
+        publisher.publish({"request_id": name})
+        assert publisher.flush(10)
+    assert publisher.stats["refused"] == 3 and publisher.stats["accepted"] == 1 and publisher.stats["dropped"] == 0
+
+
+def test_a_refusal_before_the_body_is_read_stops_nothing():
+    """Who is told that a body is too large need not be able to send it to its end."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        bodies = []
+
+        def serve():
+            for answer in (b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"):
+                connection, _ = listener.accept()
+                with connection:
+                    bodies.append(connection.recv(1 << 16))
+                    connection.sendall(answer)
+                    connection.shutdown(socket.SHUT_WR)
+
+        server = threading.Thread(target=serve)
+        server.start()
+        publisher = Publisher(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        publisher.publish({"request_id": "large", "input": "x" * (32 << 20)})
+        publisher.publish({"request_id": "small"})
+        assert publisher.close(10), publisher.stats
+        server.join()
+    assert publisher.stats["refused"] == 1 and publisher.stats["accepted"] == 1
+    assert len(bodies) == 2
+
+
+def test_a_token_is_never_told(sidecar, caplog):
+    assert Publisher(sidecar.url, token="tok-1\n").token == "tok-1"
+    publisher = Publisher(sidecar.url, token="tok\n-1")
+    publisher.publish({"request_id": "a"})
+    publisher.close(10)
+    assert publisher.stats["dropped"] == 1 and "tok" not in publisher.stats["last_error"] + caplog.text
+
+
+def test_a_thread_that_does_not_start_is_started_later(sidecar, monkeypatch):
+    publisher = Publisher(sidecar.url)
+    with monkeypatch.context() as m:
+
+        def no_thread(_):
+            raise RuntimeError("can't start new thread")
+
+        m.setattr(threading.Thread, "start", no_thread)
+        assert publisher.publish({"request_id": "a"})
+    assert publisher.publish({"request_id": "b"})
+    assert publisher.close(10)
+    assert [e["request_id"] for e in sidecar.events] == ["a", "b"] and publisher.stats["dropped"] == 0
+
+
+def test_a_process_of_multiprocessing_sends_before_it_ends(sidecar):
+    publisher = Publisher(sidecar.url, linger=60)
+    child = multiprocessing.get_context("fork").Process(target=publisher.publish, args=({"request_id": "child"},))
+    child.start()
+    child.join()
+    assert [e["request_id"] for e in sidecar.events] == ["child"]
 
 
 def test_fork(sidecar):

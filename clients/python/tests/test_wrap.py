@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import anthropic
 import openai
@@ -233,3 +234,58 @@ def test_wrong_names_are_refused_at_once(provider):
         evalworker.wrap(make(provider), promt_name="x")
     with pytest.raises(TypeError, match="no client"):
         evalworker.wrap(object())
+
+
+@pytest.mark.parametrize("how", ["parsed", "pieces", "lines"])
+@pytest.mark.parametrize("kind", [openai.OpenAI, openai.AsyncOpenAI])
+def test_response_that_the_application_reads_itself(provider, one_event, kind, how):
+    """It is not read before the application asks, and published when it closes it."""
+    provider.answers.append(as_json(CHAT) if how == "parsed" else as_stream(CHUNKS))
+    client = evalworker.wrap(make(provider, kind))
+    ask = dict(model="gpt-5", messages=QUESTION, **({} if how == "parsed" else {"stream": True}))
+
+    async def ask_async():
+        async with client.chat.completions.with_streaming_response.create(**ask) as response:
+            assert not response.http_response.is_stream_consumed
+            if how == "lines":
+                assert [line async for line in response.iter_lines()]
+            elif how == "pieces":
+                assert [piece async for piece in await response.parse()]
+            else:
+                assert (await response.parse()).choices
+
+    if kind is openai.AsyncOpenAI:
+        asyncio.run(ask_async())
+    else:
+        with client.chat.completions.with_streaming_response.create(**ask) as response:
+            assert not response.http_response.is_stream_consumed
+            if how == "lines":
+                assert list(response.iter_lines())
+            elif how == "pieces":
+                assert list(response.parse())
+            else:
+                assert response.parse().choices
+    event = one_event()
+    assert event["status"] == "success"
+    if how == "lines":
+        assert "output" not in event
+    else:
+        assert event["output"]["choices"][0]["message"]["content"] == "Looking."
+
+
+def test_stream_that_is_never_asked_for_a_piece(provider, one_event):
+    provider.answers.append(as_stream(CHUNKS))
+    stream = evalworker.wrap(make(provider)).chat.completions.create(model="gpt-5", messages=QUESTION, stream=True)
+    stream.close()
+    stream.close()
+    del stream
+    gc.collect()
+    event = one_event()
+    assert (event["status"], event["error_type"]) == ("error", "cancelled")
+
+
+def test_index_that_would_need_all_memory(provider, one_event):
+    far = {**CHUNKS[3], "choices": [{"index": 0, "delta": {"tool_calls": [{"index": 1 << 40, "function": {"name": "x"}}, {"index": -7, "function": {"name": "y"}}]}}]}
+    provider.answers.append(as_stream(CHUNKS[:4] + [far] + CHUNKS[4:]))
+    list(evalworker.wrap(make(provider)).chat.completions.create(model="gpt-5", messages=QUESTION, stream=True))
+    assert one_event()["output"]["choices"][0]["message"] == {k: v for k, v in CHAT["choices"][0]["message"].items() if v is not None}

@@ -8,8 +8,8 @@ export async function serve(answers, onRequest) {
     let body = '';
     for await (const piece of req) body += piece;
     requests.push({ path: req.url, headers: req.headers, body });
-    const [status, type, text] = answers.length > 0 ? answers.shift() : onRequest(body);
-    res.writeHead(status, { 'content-type': type, ...(status === 429 || status === 503 ? { 'retry-after': '0.05' } : {}) });
+    const [status, type, text, headers] = answers.length > 0 ? answers.shift() : onRequest(body);
+    res.writeHead(status, { 'content-type': type, ...(status === 429 || status === 503 ? { 'retry-after': '0.05' } : {}), ...headers });
     res.end(text);
   });
   server.listen(0, '127.0.0.1');

@@ -8,8 +8,7 @@ from ._call import Call
 from ._publisher import plain
 
 
-# A stream cannot ask for more memory by an index.
-_MOST_PARTS = 1000
+_MOST_PARTS = 1000  # of one answer; a stream cannot ask for more memory by an index
 
 
 def record_answer(call: Call, answer: Any) -> None:

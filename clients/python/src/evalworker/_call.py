@@ -135,6 +135,10 @@ class Call:
     def request_id(self) -> str:
         return self.event["request_id"]
 
+    @property
+    def done(self) -> bool:
+        return self._done
+
     def __setattr__(self, name: str, value: Any) -> None:
         # call.output = ... sets a field of the event: what observe() is used for.
         if name in _EVENT_FIELDS:

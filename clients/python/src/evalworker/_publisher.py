@@ -7,6 +7,7 @@ import http.client
 import json
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -83,18 +84,26 @@ class Publisher:
             if len(self._queue) >= self.max_events or self._bytes + len(line) > self.max_bytes:
                 self._drop_locked(1, "the queue is full: the sidecar does not keep up or is away")
                 return False
-            if self._thread is None:
-                thread = threading.Thread(target=self._run, name="evalworker", daemon=True)
-                try:
-                    thread.start()
-                except RuntimeError:  # the process ends, or has too many; the next event tries again
-                    self._drop_locked(1, "no thread can be started to send them")
-                    return False
-                self._thread = thread
             self._queue.append(line)
             self._bytes += len(line)
+            if self._thread is None:
+                self._start()
             self._changed.notify_all()
             return True
+
+    def _start(self) -> None:
+        """Starts the thread. When the system has none, the event waits for the next one's."""
+        thread = threading.Thread(target=self._run, name="evalworker", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._say(f"{error}; {len(self._queue)} events wait")
+            return
+        self._thread = thread
+        # A child of multiprocessing ends without the hooks of atexit.
+        process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
+        if process is not None and util is not None and process.parent_process() is not None:
+            util.Finalize(None, _at_exit, exitpriority=0)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Waits until everything that was published has been accepted by the sidecar, or
@@ -178,7 +187,8 @@ class Publisher:
             return batch
 
     def _send(self, batch: List[bytes]) -> None:
-        """Sends a batch until the sidecar has it, has refused it, or the publisher closes."""
+        """Sends a batch until the sidecar has it, has refused it, or the publisher closes.
+        One that is too large as a whole is sent in halves."""
         attempt = 0
         while True:
             wait, error = 0.0, ""
@@ -188,8 +198,13 @@ class Publisher:
                 self._hang_up()
                 wait, error = min(0.1 * 2**attempt, 5.0), f"{self.url} does not answer: {type(problem).__name__}: {problem}"
             else:
-                if status in (429, 503):
+                if status in (408, 429) or status >= 500:
                     wait, error = retry_after, f"{self.url} answers {status}"
+                elif status == 413 and len(batch) > 1:
+                    half = len(batch) // 2
+                    self._send(batch[:half])
+                    self._send(batch[half:])
+                    return
                 else:
                     self._settle(batch, status, body)
                     return
@@ -206,6 +221,8 @@ class Publisher:
         try:
             answer = json.loads(body)
         except ValueError:
+            answer = None
+        if not isinstance(answer, dict):  # not the sidecar's own answer; the status says enough
             answer = {}
         accepted = answer.get("accepted", len(batch) if status == 202 else 0)
         with self._changed:
@@ -225,7 +242,11 @@ class Publisher:
         headers = {"Content-Type": "application/x-ndjson"}
         if self.token:
             headers["Authorization"] = "Bearer " + self.token
-        self._connection.request("POST", self._parts.path.rstrip("/") + "/v1/events", body, headers)
+        cut_off = False
+        try:
+            self._connection.request("POST", self._parts.path.rstrip("/") + "/v1/events", body, headers)
+        except (BrokenPipeError, ConnectionResetError):
+            cut_off = True  # who refuses a body need not read it to its end: the answer may be there
         response = self._connection.getresponse()
         answer = response.read()
         self._used = time.monotonic()
@@ -233,7 +254,7 @@ class Publisher:
             retry_after = min(max(float(response.getheader("Retry-After", "1")), 0.05), 30.0)
         except ValueError:
             retry_after = 1.0
-        if response.will_close:
+        if cut_off or response.will_close:
             self._hang_up()
         return response.status, answer, retry_after
 
@@ -278,9 +299,11 @@ def plain(value: Any) -> Any:
         method = getattr(value, name, None)
         if callable(method) and not isinstance(value, type):
             try:
-                return method(mode="json", exclude_unset=True, warnings=False) if name == "model_dump" else method()
+                found = method(mode="json", exclude_unset=True, warnings=False) if name == "model_dump" else method()
             except Exception:  # another meaning of the name, or a version that differs
                 continue
+            if found is not value:
+                return found
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"[{len(value)} bytes]"
     if isinstance(value, (set, frozenset)):
@@ -289,7 +312,10 @@ def plain(value: Any) -> Any:
         return {name: getattr(value, name) for name in value.__dataclass_fields__}
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    return str(value)
+    try:
+        return str(value)
+    except Exception:  # the rest of the event is worth more than this
+        return f"[{type(value).__name__}]"
 
 
 def _finite(value: Any) -> Any:

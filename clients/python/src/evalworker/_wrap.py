@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import weakref
 from typing import Any, AsyncIterator, Callable, Dict, Iterator, Optional, TypeVar
 from urllib.parse import urlsplit
 
@@ -102,6 +103,9 @@ def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any
                 return answer
             if hasattr(answer, "_iterator") or hasattr(answer, "__stream__"):
                 return _record_stream(call, answer, pieces())
+            if hasattr(answer, "http_response") and hasattr(answer, "iter_bytes"):  # with_streaming_response
+                _watch_response(call, answer, pieces)
+                return answer
             parse = getattr(answer, "parse", None)
             if callable(parse) and hasattr(answer, "http_response"):  # with_raw_response
                 answer_body = parse()
@@ -160,6 +164,8 @@ def _record_stream(call: Call, stream: Any, pieces: Any) -> Any:
             log.debug("evalworker: a piece of a stream was not understood", exc_info=True)
 
     def done(error: Optional[BaseException]) -> None:
+        if call.done:
+            return
         try:
             answer = pieces.answer()
             if answer is not None:
@@ -198,7 +204,57 @@ def _record_stream(call: Call, stream: Any, pieces: Any) -> Any:
                 done(error)
 
         stream._iterator = watch()
+    # A generator that was never asked for a piece does not learn that it is left.
+    weakref.finalize(stream, done, GeneratorExit())
     return stream
+
+
+def _watch_response(call: Call, response: Any, pieces: Callable[[], Any]) -> None:
+    """Looks at the answer when the application has it parsed; what the application reads
+    itself stays unseen, and the request is published when the response is closed."""
+    parse, close = response.parse, response.close
+    streams = []
+
+    def saw(body: Any) -> Any:
+        try:
+            if hasattr(body, "_iterator"):
+                streams.append(True)
+                _record_stream(call, body, pieces())
+            else:
+                record_answer(call, body)
+                call.finish()
+        except Exception:
+            log.warning("evalworker: a request is not published", exc_info=True)
+        return body
+
+    def closed() -> None:
+        if not streams:  # else the stream says how it ended
+            call.finish()
+
+    if inspect.iscoroutinefunction(parse):
+
+        async def parse_async(*args: Any, **kwargs: Any) -> Any:
+            return saw(await parse(*args, **kwargs))
+
+        async def close_async() -> None:
+            try:
+                await close()
+            finally:
+                closed()
+
+        response.parse, response.close = parse_async, close_async
+    else:
+
+        def parse_now(*args: Any, **kwargs: Any) -> Any:
+            return saw(parse(*args, **kwargs))
+
+        def close_now() -> None:
+            try:
+                close()
+            finally:
+                closed()
+
+        response.parse, response.close = parse_now, close_now
 
 
 def _wrap_manager(call: Call, manager: Any, name: str, pieces: Callable[[], Any]) -> None:

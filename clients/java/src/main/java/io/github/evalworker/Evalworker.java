@@ -231,6 +231,7 @@ public final class Evalworker implements AutoCloseable {
     }
   }
 
+  /** Sends a batch until the sidecar has it or has refused it. One that is too large as a whole is sent in halves. */
   private void send(List<String> batch) throws InterruptedException {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(address)
@@ -245,12 +246,19 @@ public final class Evalworker implements AutoCloseable {
       String problem;
       try {
         HttpResponse<String> response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
-        if (response.statusCode() != 429 && response.statusCode() != 503) {
-          settle(batch.size(), response.statusCode(), response.body());
+        int status = response.statusCode();
+        if (status == 413 && batch.size() > 1) {
+          int half = batch.size() / 2;
+          send(batch.subList(0, half));
+          send(batch.subList(half, batch.size()));
+          return;
+        }
+        if (status != 408 && status != 429 && status < 500) {
+          settle(batch.size(), status, response.body());
           return;
         }
         wait = retryAfter(response.headers().firstValue("Retry-After").orElse("1"));
-        problem = address + " answers " + response.statusCode();
+        problem = address + " answers " + status;
       } catch (java.io.IOException e) {
         wait = Math.min(100L << Math.min(attempt, 10), 5_000);
         problem = address + " does not answer: " + e;

@@ -22,6 +22,7 @@ class EvalworkerTest {
   private final List<String> lines = Collections.synchronizedList(new ArrayList<>());
   private final List<String> tokens = Collections.synchronizedList(new ArrayList<>());
   private final List<Integer> busy = Collections.synchronizedList(new ArrayList<>());
+  private volatile boolean one; // a body may have one event
   private HttpServer sidecar;
   private Evalworker evalworker;
 
@@ -35,6 +36,9 @@ class EvalworkerTest {
           int status = busy.isEmpty() ? 202 : busy.remove(0);
           String[] events = body.split("\n");
           tokens.add(exchange.getRequestHeaders().getFirst("Authorization"));
+          if (one && status == 202 && events.length > 1) {
+            status = 413;
+          }
           if (status == 202) {
             lines.addAll(List.of(events));
           }
@@ -120,5 +124,31 @@ class EvalworkerTest {
     assertTrue((int) away.status().get("waiting") <= 10_100);
     assertThrows(IllegalArgumentException.class, () -> new Evalworker("sidecar"));
     assertThrows(IllegalArgumentException.class, () -> away.begin("input"));
+  }
+
+  @Test
+  void aBodyThatIsTooLargeIsSentInHalves() throws Exception {
+    one = true;
+    synchronized (busy) { // no answer before all are queued, so that some are sent together
+      for (int i = 0; i < 20; i++) {
+        evalworker.publish(Map.of("request_id", "r" + i));
+      }
+      busy.add(502);
+    }
+    assertTrue(evalworker.flush(Duration.ofSeconds(30)));
+    assertEquals(20, lines.size());
+    assertEquals(0L, evalworker.status().get("refused"));
+  }
+
+  @Test
+  void aTokenThatNoHeaderMayHoldStopsNothing() throws Exception {
+    try (Evalworker broken = new Evalworker("http://127.0.0.1:" + sidecar.getAddress().getPort(), "line\nbreak")) {
+      for (int i = 1; i <= 2; i++) {
+        broken.publish(Map.of("request_id", "a"));
+        assertTrue(broken.flush(Duration.ofSeconds(30)));
+        assertEquals((long) i, broken.status().get("dropped"));
+        assertFalse(broken.status().toString().contains("break"), "the token is told");
+      }
+    }
   }
 }
