@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -87,6 +88,13 @@ func TestDatadogApply(t *testing.T) {
 	o.run(cli.ExitOK, "diff --threshold provider-errors=5 --without lag", "? monitor lag (10", "--prune deletes it", "1 orphan", "left out: monitor lag")
 	o.run(cli.ExitFailure, "diff --threshold provider-errors=5 --without lag --prune", "- monitor lag (10", "1 to delete")
 	o.run(cli.ExitOK, "apply --threshold provider-errors=5 --without lag --prune --yes", "deleted monitor lag")
+
+	// Another environment may want the dashboard that this one leaves out.
+	o.run(cli.ExitOK, "diff --threshold provider-errors=5 --without lag,cost --prune", "? dashboard cost (abc-", "another may want it", "0 to delete")
+	o.run(cli.ExitOK, "apply --threshold provider-errors=5 --without lag,cost --prune --yes")
+	if writes := o.api.Writes(); slices.ContainsFunc(writes, func(w string) bool { return strings.HasPrefix(w, "DELETE /api/v1/dashboard") }) {
+		t.Errorf("wrote %q", writes)
+	}
 }
 
 // TestDatadogJSON: what programs read.

@@ -96,6 +96,9 @@ func (p *Plan) match(ctx context.Context, ours []Object, theirs []remote, prune 
 			rest = append(rest, c)
 			continue
 		case wanted:
+		case r.kind == Dashboard && slices.Contains(Names(Dashboard), r.name):
+			c.Note = "left out here; a dashboard is that of all environments, so that another may want it: delete it in Datadog"
+			rest = append(rest, c)
 		case prune:
 			c.Action = Delete
 			rest = append(rest, c)

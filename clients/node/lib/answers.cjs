@@ -1,6 +1,5 @@
 'use strict';
 
-/** The most calls or blocks of an answer: a stream cannot ask for more memory by an index. */
 /** Puts a whole answer into the event: as it came, and what the event has fields for. */
 function recordAnswer(call, body) {
   if (body === undefined || body === null) return;
