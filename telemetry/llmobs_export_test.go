@@ -24,7 +24,7 @@ func TestAgentless(t *testing.T) {
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got = r
 		body, _ = io.ReadAll(r.Body)
-		if redirect && r.Host == "api.example.com" {
+		if redirect && r.Host == "api.us5.datadoghq.com" {
 			http.Redirect(w, r, "https://other.example.com/", http.StatusTemporaryRedirect)
 			return
 		}
@@ -57,7 +57,7 @@ func TestAgentless(t *testing.T) {
 	}
 	redirect = true
 	lost = e.send(t.Context(), []evaluation{{join: join{trace: llmTrace, span: llmSpan}, label: "a", value: true, mlApp: "desk", at: time.UnixMilli(7)}})
-	if got.Host != "api.example.com" || lost[lostRefused] != 1 {
+	if got.Host != "api.us5.datadoghq.com" || lost[lostRefused] != 1 {
 		t.Errorf("a redirect: the key went to %s, lost %v", got.Host, lost)
 	}
 }
