@@ -120,6 +120,9 @@ func (g *generation) takeOver(gctx context.Context) {
 			}
 			p = newPartition(g.app, a.ID, from.offset)
 			p.startDelay = g.startDelay()
+			if c.sawTopicGone {
+				p.tracker.doubt()
+			}
 			fresh = append(fresh, a.ID)
 		}
 		runs, err := decodeRuns(from.offset, from.metadata)

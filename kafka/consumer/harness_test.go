@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -92,7 +93,14 @@ func (b *testbed) createTopic(name string, partitions int) {
 		res, err := b.client.CreateTopics(b.t.Context(), &kafka.CreateTopicsRequest{
 			Topics: []kafka.TopicConfig{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}},
 		})
-		return err == nil && res.Errors[name] == nil
+		if err != nil || !errors.Is(res.Errors[name], kafka.TopicAlreadyExists) {
+			return err == nil && res.Errors[name] == nil
+		}
+		// A worker that looks for its topic makes a broker create it, with one partition.
+		_, err = b.client.CreatePartitions(b.t.Context(), &kafka.CreatePartitionsRequest{
+			Topics: []kafka.TopicPartitionsConfig{{Name: name, Count: int32(partitions)}}, //nolint:gosec // few
+		})
+		return err == nil
 	})
 	b.eventually("topic "+name+" known", func() bool {
 		found, err := conn.NewDialer(b.cfg.Config).LookupPartitions(b.t.Context(), "tcp", b.cfg.Brokers[0], name)

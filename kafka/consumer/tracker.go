@@ -193,6 +193,7 @@ func (t *tracker) reset(to int64) {
 	}
 	t.head, t.tail, t.spans, t.working, t.restored = nil, nil, 0, 0, nil
 	t.low, t.next, t.committed = to, to, unknownOffset
+	t.doubtUntil = time.Now().Add(requestTimeout) // see doubt
 	t.version++
 	t.epoch++
 	signal(t.room)
@@ -339,7 +340,12 @@ func (t *tracker) commitAccepted(cp checkpoint, sent time.Time) {
 
 // commitUnanswered records that a checkpoint was sent and not answered. It may still be
 // stored over newer ones, so these are sent again until that is no longer possible.
-func (t *tracker) commitUnanswered() {
+func (t *tracker) commitUnanswered() { t.doubt() }
+
+// doubt makes checkpoints be sent again for a while although the broker has accepted them.
+// When a topic is deleted, the coordinator forgets its offsets a moment later, and may
+// forget those of the topic that was made anew with them.
+func (t *tracker) doubt() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.doubtUntil = time.Now().Add(requestTimeout)

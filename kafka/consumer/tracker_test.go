@@ -365,3 +365,29 @@ func BenchmarkTracker(b *testing.B) {
 		}
 	})
 }
+
+// TestCommitsAfterATopicWasMadeAnewAreRepeated: the coordinator may forget them together
+// with those of the old topic.
+func TestCommitsAfterATopicWasMadeAnewAreRepeated(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		tr := newTracker(10)
+		tr.reset(0)
+		tr.skip(0)
+		for range 2 {
+			cp, ok := tr.checkpoint()
+			if !ok || cp.low != 1 {
+				t.Fatalf("checkpoint %+v, %v", cp, ok)
+			}
+			tr.commitAccepted(cp, time.Now())
+			<-time.After(requestTimeout / 2)
+		}
+		<-time.After(requestTimeout)
+		if cp, ok := tr.checkpoint(); ok {
+			tr.commitAccepted(cp, time.Now())
+		}
+		if cp, ok := tr.checkpoint(); ok {
+			t.Errorf("still sent: %+v", cp)
+		}
+	})
+}
