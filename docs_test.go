@@ -69,7 +69,7 @@ func pages(t *testing.T) (all []string) {
 	return all
 }
 
-// anchors returns the names that GitHub gives to the headings of a page.
+// anchors returns the link targets that GitHub makes of the headings of a page.
 func anchors(page string) (names []string) {
 	for _, m := range regexp.MustCompile(`(?m)^#{1,6} (.+)$`).FindAllStringSubmatch(withoutBlocks(page), -1) {
 		text := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(m[1], "$1")

@@ -176,7 +176,7 @@ func scraped(ctx context.Context, w *world, opts options) error {
 	return errors.Join(err, p.stop())
 }
 
-// fullEvent gives the n-th event everything that metrics are made of.
+// fullEvent fills the n-th event with everything that metrics are made of.
 func fullEvent(n int, e *event.Event) {
 	of := n % scrapeDims
 	e.Feature, e.PromptName, e.PromptVersion = fmt.Sprint("feature_", of%10), fmt.Sprint("prompt_", of%10), fmt.Sprint("2026-06-01.", of/20)

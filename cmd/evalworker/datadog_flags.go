@@ -80,7 +80,7 @@ func (f *datadogFlags) render(g *globals) (datadog.Values, []datadog.Object, []d
 	return values, objects, omitted, nil
 }
 
-// renderFor renders, and gives each fault the place of the number: a flag that is given,
+// renderFor renders, and names in each fault where the number was set: a flag that is given,
 // or else the configuration.
 func renderFor(g *globals, values datadog.Values, given map[string]map[string]bool) ([]datadog.Object, []datadog.Omission, error) {
 	objects, omitted, err := datadog.Render(values)

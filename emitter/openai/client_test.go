@@ -38,7 +38,7 @@ var pieces = []string{
 	`{"id":"c1","object":"chat.completion.chunk","created":1,"model":"gpt-5-2026","choices":[],"usage":{"prompt_tokens":12,"completion_tokens":5,"total_tokens":17}}`,
 }
 
-// wrapped returns a client of a server that gives one answer to every request.
+// wrapped returns a client of a server that answers every request alike.
 func wrapped(t *testing.T, status int, answer string) (*openai.Client, *events) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -31,7 +31,7 @@ func TestPrometheusWithoutDatadog(t *testing.T) {
 	}
 }
 
-// TestMetricsAreOff: with the key there is no page, and nothing is kept for one.
+// TestMetricsAreOff: with health.metrics: false /metrics is not found, and no series are kept.
 func TestMetricsAreOff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, passing)

@@ -18,8 +18,8 @@ import (
 // readyTimeout bounds the question of [Ready].
 const readyTimeout = 5 * time.Second
 
-// Ready asks the server at a base URL whether it is ready, at /readyz, and returns why it
-// is not. It is for probes of images in which there is no other program to ask with.
+// Ready asks the server at a base URL whether it is ready, at /readyz, and returns why
+// it is not ready. Images without a shell use it as their probe.
 func Ready(ctx context.Context, base string) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()

@@ -23,6 +23,13 @@ function checkFields(fields) {
   }
 }
 
+/** Returns the fields of a single request without those that are none: a mistake there must not fail the request. */
+function knownFields(fields) {
+  const unknown = Object.keys(fields ?? {}).find((name) => !FIELDS.has(name));
+  if (unknown) console.warn(`evalworker: "${unknown}" is no field and is left out`);
+  return Object.fromEntries(Object.entries(fields ?? {}).filter(([name]) => FIELDS.has(name)));
+}
+
 function publisher() {
   return (shared ??= new Publisher());
 }
@@ -186,4 +193,4 @@ async function observe({ input, ...fields }, fn) {
   }
 }
 
-module.exports = { Call, checkFields, configure, current, feedback, observe, publisher, scope, snapshot, FIELDS };
+module.exports = { Call, checkFields, configure, current, feedback, knownFields, observe, publisher, scope, snapshot, FIELDS };

@@ -1,6 +1,6 @@
 'use strict';
 
-const { Call, checkFields, snapshot } = require('./call.cjs');
+const { Call, checkFields, knownFields, snapshot } = require('./call.cjs');
 
 /**
  * Returns a middleware of the Vercel AI SDK:
@@ -10,7 +10,7 @@ function middleware(fields = {}) {
   checkFields(fields);
   const begin = (params, model) => {
     const own = params?.providerOptions?.evalworker;
-    const call = new Call(own && pick(own), { provider: model?.provider, model: model?.modelId, ...fields });
+    const call = new Call(knownFields(own), { provider: model?.provider, model: model?.modelId, ...fields });
     call.event.input = snapshot(params?.prompt);
     if (params?.tools?.length) call.event.tools = snapshot(params.tools);
     return call;
@@ -40,11 +40,6 @@ function middleware(fields = {}) {
       }
     },
   };
-}
-
-function pick(own) {
-  checkFields(own);
-  return own;
 }
 
 /** Returns a transform that passes a stream's parts on and joins them to the answer. */

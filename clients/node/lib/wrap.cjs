@@ -1,6 +1,6 @@
 'use strict';
 
-const { Call, checkFields, current, snapshot } = require('./call.cjs');
+const { Call, checkFields, current, knownFields, snapshot } = require('./call.cjs');
 const { recordAnswer, ChatPieces, ResponsePieces, MessagePieces } = require('./answers.cjs');
 
 // Where requests are made; the libraries' helpers (parse, stream, runTools) call these.
@@ -40,13 +40,10 @@ function wrap(client, fields = {}) {
 function wrapCreate(create, Pieces, fields) {
   const wrapped = (body, options, ...rest) => {
     const { evalworker: own, ...others } = options ?? {};
-    if (own) {
-      checkFields(own);
-      options = others;
-    }
+    if (own) options = others;
     let call;
     try {
-      call = begin(body, own, fields);
+      call = begin(body, knownFields(own), fields);
     } catch (error) {
       console.warn(`evalworker: a request is not published: ${error?.message}`);
       return create(body, options, ...rest);

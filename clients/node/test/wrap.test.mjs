@@ -206,6 +206,12 @@ for (const how of ['whole', 'create', 'stream']) {
   });
 }
 
+test('a wrong name at one request is left out', async () => {
+  provider.answers.push(asJSON(CHAT));
+  await evalworker.wrap(openai()).chat.completions.create({ model: 'm', messages: QUESTION }, { evalworker: { promt_name: 'x', feature: 'a' } });
+  has(await published(), { feature: 'a', promt_name: undefined });
+});
+
 test('wrong names are refused at once', () => {
   assert.throws(() => evalworker.wrap(openai(), { promt_name: 'x' }), /promt_name/);
   assert.throws(() => evalworker.wrap({}), /no client/);

@@ -229,6 +229,15 @@ def test_cancelled_request(provider, one_event, sidecar):
     assert (event["status"], event["error_type"]) == ("error", "cancelled")
 
 
+def test_a_wrong_name_at_one_request_is_left_out(provider, one_event, caplog):
+    provider.answers.append(as_json(CHAT))
+    client = evalworker.wrap(make(provider))
+    assert client.chat.completions.create(model="m", messages=QUESTION, evalworker={"promt_name": "x", "feature": "a"}).id == "chatcmpl-1"
+    event = one_event()
+    assert event["feature"] == "a" and "promt_name" not in event
+    assert "promt_name" in caplog.text
+
+
 def test_wrong_names_are_refused_at_once(provider):
     with pytest.raises(TypeError, match="promt_name"):
         evalworker.wrap(make(provider), promt_name="x")

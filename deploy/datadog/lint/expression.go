@@ -123,7 +123,7 @@ func (p *parser) end() bool {
 	return p.at == len(p.text)
 }
 
-// peek returns the next character that is no space; 0 at the end.
+// peek returns the next character after spaces; 0 at the end.
 func (p *parser) peek() byte {
 	if p.end() {
 		return 0

@@ -63,6 +63,28 @@ def check_fields(fields: Dict[str, Any]) -> None:
         raise TypeError(f"evalworker: {unknown[0]!r} is no field; the fields are {', '.join(sorted(SCOPE_FIELDS))}")
 
 
+def known_fields(fields: Dict[str, Any]) -> Dict[str, Any]:
+    """Returns the fields of a single request without those that are none, which it logs: a
+    mistake there must not fail the request."""
+    unknown = sorted(set(fields) - SCOPE_FIELDS)
+    if unknown:
+        log.warning("evalworker: %r is no field and is left out", unknown[0])
+    return {name: value for name, value in fields.items() if name in SCOPE_FIELDS}
+
+
+@contextmanager
+def making(call: "Call") -> Iterator[None]:
+    """Marks a request as the one that the library works on, and publishes it when that raises."""
+    token = _current.set(call)
+    try:
+        yield
+    except BaseException as error:
+        call.finish(error)
+        raise
+    finally:
+        _current.reset(token)
+
+
 @contextmanager
 def scope(**fields: Any) -> Iterator[None]:
     """Sets fields of all requests inside: `with evalworker.scope(session_id=sid, feature="search"):`.

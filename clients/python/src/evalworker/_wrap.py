@@ -9,7 +9,7 @@ from typing import Any, AsyncIterator, Callable, Dict, Iterator, Optional, TypeV
 from urllib.parse import urlsplit
 
 from ._answers import ChatPieces, MessagePieces, ResponsePieces, record_answer
-from ._call import Call, _current, check_fields, snapshot
+from ._call import Call, _current, check_fields, known_fields, making, snapshot
 from ._publisher import log
 
 T = TypeVar("T")
@@ -78,11 +78,10 @@ def _wrap_copy(copy: Callable[..., Any], fields: Dict[str, Any]) -> Callable[...
 def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any], fields: Dict[str, Any], provider: str) -> Callable[..., Any]:
     def begin(kwargs: Dict[str, Any]) -> Optional[Call]:
         own = kwargs.pop("evalworker", None) or {}
-        check_fields(own)
         if _current.get() is not None:  # a method of the library that calls another one of it
             return None
         try:
-            call = Call(own, {"provider": provider, **fields})
+            call = Call(known_fields(own), {"provider": provider, **fields})
             call.event.setdefault("model", kwargs.get("model"))
             asked = {name: kwargs[name] for name in _INPUTS if _given(kwargs.get(name))}
             call.event["input"] = snapshot(asked["messages"] if list(asked) == ["messages"] else asked)
@@ -121,14 +120,8 @@ def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any
         return answer
 
     async def later(call: Call, pending: Any) -> Any:
-        token = _current.set(call)
-        try:
+        with making(call):
             answer = await pending
-        except BaseException as error:
-            call.finish(error)
-            raise
-        finally:
-            _current.reset(token)
         return end(call, answer)
 
     @functools.wraps(method)
@@ -136,14 +129,8 @@ def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any
         call = begin(kwargs)
         if call is None:
             return method(*args, **kwargs)
-        token = _current.set(call)
-        try:
+        with making(call):
             answer = method(*args, **kwargs)
-        except BaseException as error:
-            call.finish(error)
-            raise
-        finally:
-            _current.reset(token)
         # The methods of asynchronous clients return a coroutine and are none themselves.
         return later(call, answer) if inspect.isawaitable(answer) else end(call, answer)
 
@@ -266,28 +253,16 @@ def _wrap_manager(call: Call, manager: Any, name: str, pieces: Callable[[], Any]
     if inspect.isawaitable(request):
 
         async def later() -> Any:
-            token = _current.set(call)
-            try:
+            with making(call):
                 stream = await request
-            except BaseException as error:
-                call.finish(error)
-                raise
-            finally:
-                _current.reset(token)
             return begun(stream)
 
         setattr(manager, name, later())
     else:
 
         def now() -> Any:
-            token = _current.set(call)
-            try:
+            with making(call):
                 stream = request()
-            except BaseException as error:
-                call.finish(error)
-                raise
-            finally:
-                _current.reset(token)
             return begun(stream)
 
         setattr(manager, name, now)
