@@ -79,12 +79,13 @@ func (c *recorder) release(dims *dimTags) {
 	value := func(key string, n int32) string { return c.meter.tagSets[key].numbered(n) }
 	name, version := value("prompt_name", v.name), value("prompt_version", v.version)
 	tags := []string{"evalworker_event:prompt_release", "prompt_name:" + name, "prompt_version:" + version}
-	if env := value("env", v.env); env != "" && !c.meter.envTag {
+	env := value("env", v.env)
+	if env != "" && !c.meter.envTag {
 		tags = append(tags, "env:"+env)
 	}
 	_ = c.meter.statsd.Event(&statsd.Event{
 		Title:          "Prompt " + name + ": version " + version,
 		Text:           "The first request with version " + version + " of prompt " + name + " has been evaluated.",
-		AggregationKey: "prompt_release:" + name, AlertType: statsd.Info, Tags: tags,
+		AggregationKey: "prompt_release:" + env + ":" + name, AlertType: statsd.Info, Tags: tags,
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/sashabaranov/go-openai"
@@ -87,6 +88,7 @@ type call struct {
 
 func (c *Client) begin(ctx context.Context, request openai.ChatCompletionRequest) *call {
 	e := c.defaults
+	e.TraceContext = maps.Clone(e.TraceContext) // With may write into it
 	e.Kind = event.KindRequestCompleted
 	e.RequestID = event.RequestID("req_" + rand.Text())
 	e.Model = request.Model

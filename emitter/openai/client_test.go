@@ -39,7 +39,7 @@ var pieces = []string{
 }
 
 // wrapped returns a client of a server that answers every request alike.
-func wrapped(t *testing.T, status int, answer string) (*openai.Client, *events) {
+func wrapped(t *testing.T, status int, answer string, more ...func(*event.Event)) (*openai.Client, *events) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if strings.HasPrefix(answer, "data:") {
@@ -52,7 +52,11 @@ func wrapped(t *testing.T, status int, answer string) (*openai.Client, *events) 
 	cfg := goopenai.DefaultConfig("none")
 	cfg.BaseURL = server.URL
 	published := &events{}
-	return openai.Wrap(goopenai.NewClientWithConfig(cfg), published, event.Event{Feature: "support", PromptName: "triage", PromptVersion: "v3"}), published
+	defaults := event.Event{Feature: "support", PromptName: "triage", PromptVersion: "v3"}
+	for _, set := range more {
+		set(&defaults)
+	}
+	return openai.Wrap(goopenai.NewClientWithConfig(cfg), published, defaults), published
 }
 
 func asStream(pieces []string) string {
@@ -180,13 +184,21 @@ func TestStreamThatIsLeft(t *testing.T) {
 
 func TestWith(t *testing.T) {
 	t.Parallel()
-	client, published := wrapped(t, 200, whole)
+	shared := event.TraceContext{"x-datadog-trace-id": "7"}
+	client, published := wrapped(t, 200, whole, func(e *event.Event) { e.TraceContext = shared })
 	ctx := openai.With(t.Context(), func(e *event.Event) { e.SessionID, e.Feature = "s1", "a" })
 	ctx = openai.With(ctx, func(e *event.Event) { e.Feature, e.RequestID = "b", "r1" })
 	if _, err := client.CreateChatCompletion(ctx, request); err != nil {
 		t.Fatal(err)
 	}
-	e := only(t, published)
+	_, err := client.CreateChatCompletion(openai.With(t.Context(), func(e *event.Event) { e.TraceContext["traceparent"] = "theirs" }), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shared["traceparent"] != "" {
+		t.Error("a request has written into the fields of the others")
+	}
+	e := (*published)[0]
 	if got := []string{e.SessionID, e.Feature, string(e.RequestID), e.PromptName}; !slices.Equal(got, []string{"s1", "b", "r1", "triage"}) {
 		t.Error(got)
 	}
