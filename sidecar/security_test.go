@@ -23,8 +23,8 @@ type doors struct {
 
 func openDoors(t *testing.T, token string) doors {
 	t.Helper()
-	health, err := serve.ListenHealth(t.Context(), serve.HealthConfig{Listen: "127.0.0.1:0", Token: secret.String(token), Pprof: true},
-		serve.HealthDeps{Status: func() any { return 1 }})
+	health, err := serve.ListenHealth(t.Context(), serve.HealthConfig{Listen: "127.0.0.1:0", Token: secret.String(token), Pprof: true, Metrics: true},
+		serve.HealthDeps{Status: func() any { return 1 }, Metrics: func(http.ResponseWriter, *http.Request) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,9 +95,11 @@ func TestSecurityIsExact(t *testing.T) {
 	}{
 		{"With a token, `/livez` and `/readyz` answer everybody with `ok` or `not ready`", closed, both, get("/livez", named), 200, "ok"},
 		{"With a token, `/livez` and `/readyz` answer everybody with `ok` or `not ready`", closed, both, get("/readyz", named), 200, "ok"},
-		{"reasons, `/statusz` and profiles want the token, else 401", closed, both, get("/statusz", local), 401, ""},
-		{"reasons, `/statusz` and profiles want the token, else 401", closed, worker, get("/debug/pprof/cmdline", local), 401, ""},
-		{"reasons, `/statusz` and profiles want the token, else 401", closed, both, get("/statusz", local, bearer), 200, ""},
+		{"reasons, `/statusz`, `/metrics` and profiles want the token, else 401", closed, both, get("/statusz", local), 401, ""},
+		{"reasons, `/statusz`, `/metrics` and profiles want the token, else 401", closed, worker, get("/debug/pprof/cmdline", local), 401, ""},
+		{"reasons, `/statusz`, `/metrics` and profiles want the token, else 401", closed, worker, get("/metrics", local), 401, ""},
+		{"reasons, `/statusz`, `/metrics` and profiles want the token, else 401", closed, worker, get("/metrics", local, bearer), 200, ""},
+		{"reasons, `/statusz`, `/metrics` and profiles want the token, else 401", closed, both, get("/statusz", local, bearer), 200, ""},
 		{"With a token, `/livez`, `/readyz` and the two documents of the interface answer everybody", closed, "sidecar", get("/v1/openapi.yaml", named), 200, ""},
 		{"With a token, `/livez`, `/readyz` and the two documents of the interface answer everybody", closed, "sidecar", get("/v1/event.schema.json", named), 200, ""},
 		{"`POST /v1/events` want the token, else 401", closed, "sidecar", "POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", 401, ""},
