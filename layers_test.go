@@ -18,79 +18,82 @@ const module = "github.com/evalworker/evalworker"
 // package that is not goPackage may not exist, so that a new one is a decision.
 // Imports point down, parts never import each other, and event knows none of them.
 var layers = map[string][]string{
+	// Small tools that the client for applications shares with the programs, in a light
+	// module of their own.
+	"internal/base/backoff":  {},
+	"internal/base/certs":    {},
+	"internal/base/conn":     {"internal/base/fault", "internal/base/regular", "internal/base/secret"},
+	"internal/base/fault":    {},
+	"internal/base/jsonscan": {},
+	"internal/base/regular":  {},
+	"internal/base/secret":   {"internal/base/regular"},
+
 	// Small tools of several rooms; each imports nothing of ours.
-	"internal/backoff":      {},
-	"internal/jsonscan":     {},
-	"internal/outage":       {},
-	"internal/visible":      {},
-	"internal/config/fault": {},
-	"internal/regular":      {},
+	"internal/outage":  {},
+	"internal/visible": {},
 
 	// What applications publish, and the vocabulary of evaluation.
-	"event": {"internal/config/fault", "internal/jsonscan"},
+	"event": {"internal/base/fault", "internal/base/jsonscan"},
 	"eval":  {"event"},
 
 	// The grounds: what several parts stand on.
-	"internal/config/secret":     {"internal/regular"},
-	"internal/config/strictyaml": {"internal/config/fault"},
-	"redact":                     {"eval", "event", "internal/config/fault", "internal/jsonscan", "internal/visible"},
+	"internal/config/strictyaml": {"internal/base/fault"},
+	"redact":                     {"eval", "event", "internal/base/fault", "internal/base/jsonscan", "internal/visible"},
 	"stats":                      {},
-	"store":                      {"internal/backoff", "internal/config/fault", "internal/config/secret", "internal/outage", "internal/regular"},
+	"store":                      {"internal/base/backoff", "internal/base/fault", "internal/base/secret", "internal/outage", "internal/base/regular"},
 
 	// Kafka.
-	"kafka/conn":       {"internal/config/fault", "internal/config/secret", "internal/regular"},
-	"kafka/fetch":      {"event", "kafka/conn"},
-	"kafka/consumer":   {"eval", "event", "internal/backoff", "internal/config/fault", "internal/outage", "kafka/conn", "kafka/fetch"},
-	"kafka/deadletter": {"eval", "event", "internal/backoff", "internal/config/fault", "kafka/conn", "kafka/consumer"},
+	"kafka/fetch":      {"event", "internal/base/conn"},
+	"kafka/consumer":   {"eval", "event", "internal/base/backoff", "internal/base/fault", "internal/outage", "internal/base/conn", "kafka/fetch"},
+	"kafka/deadletter": {"eval", "event", "internal/base/backoff", "internal/base/fault", "internal/base/conn", "kafka/consumer"},
 
 	// The parts.
-	"sampler":         {"eval", "event", "internal/config/fault"},
-	"validators":      {"eval", "event", "internal/config/fault", "internal/jsonscan", "internal/regular", "internal/visible", "redact"},
-	"judges":          {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "internal/regular", "internal/visible"},
-	"judges/model":    {"eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/outage", "internal/regular", "judges"},
+	"sampler":         {"eval", "event", "internal/base/fault"},
+	"validators":      {"eval", "event", "internal/base/fault", "internal/base/jsonscan", "internal/base/regular", "internal/visible", "redact"},
+	"judges":          {"eval", "event", "internal/base/fault", "internal/config/strictyaml", "internal/base/regular", "internal/visible"},
+	"judges/model":    {"eval", "event", "internal/base/backoff", "internal/base/fault", "internal/base/secret", "internal/config/strictyaml", "internal/outage", "internal/base/regular", "judges"},
 	"datasets":        {"eval", "event", "redact", "store"},
-	"telemetry":       {"eval", "event", "internal/config/fault", "internal/datadog/site", "internal/outage"},
-	"emitter":         {"event", "internal/backoff", "internal/config/fault", "internal/config/secret", "kafka/conn"},
+	"telemetry":       {"eval", "event", "internal/base/fault", "internal/datadog/site", "internal/outage"},
+	"emitter":         {"event", "internal/base/backoff", "internal/base/fault", "internal/base/secret", "internal/base/conn"},
 	"emitter/ddtrace": {},
 	"emitter/mskiam":  {},
 	"emitter/openai":  {"event"},
 
 	// One revision of what is evaluated, and what happens to one event.
-	"policy":   {"eval", "event", "internal/config/fault", "internal/config/strictyaml", "judges", "judges/model", "sampler", "validators"},
-	"pipeline": {"eval", "event", "internal/backoff", "internal/outage", "policy"},
+	"policy":   {"eval", "event", "internal/base/fault", "internal/config/strictyaml", "judges", "judges/model", "sampler", "validators"},
+	"pipeline": {"eval", "event", "internal/base/backoff", "internal/outage", "policy"},
 
 	// How the processes run.
-	"internal/serve": {"internal/config/fault", "internal/config/secret", "internal/outage"},
+	"internal/serve": {"internal/base/fault", "internal/base/secret", "internal/outage"},
 	"internal/config": {
-		"internal/config/fault", "internal/config/secret", "internal/config/strictyaml", "internal/datadog", "internal/regular", "internal/serve",
+		"internal/base/fault", "internal/base/secret", "internal/config/strictyaml", "internal/datadog", "internal/base/regular", "internal/serve",
 		"kafka/consumer", "policy", "redact", "store", "telemetry", "validators",
 	},
 	"internal/app": {
-		"datasets", "emitter/mskiam", "eval", "event", "internal/backoff", "internal/config", "internal/outage", "internal/serve",
+		"datasets", "emitter/mskiam", "eval", "event", "internal/base/backoff", "internal/config", "internal/outage", "internal/serve",
 		"judges/model", "kafka/consumer", "pipeline", "policy", "redact", "sampler", "store", "telemetry",
 	},
-	"internal/replay":  {"eval", "event", "internal/config/fault", "internal/jsonscan", "pipeline"},
+	"internal/replay":  {"eval", "event", "internal/base/fault", "internal/base/jsonscan", "pipeline"},
 	"internal/summary": {"eval", "event", "stats"},
-	"sidecar":          {"emitter", "eval", "event", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/jsonscan", "internal/outage", "internal/serve", "sidecar/spool"},
-	"sidecar/spool":    {"internal/config/fault", "internal/regular"},
+	"sidecar":          {"emitter", "eval", "event", "internal/base/backoff", "internal/base/fault", "internal/base/secret", "internal/base/jsonscan", "internal/outage", "internal/serve", "sidecar/spool"},
+	"sidecar/spool":    {"internal/base/fault", "internal/base/regular"},
 
 	// Monitors and dashboards.
 	"deploy/datadog":        {},
-	"internal/datadog":      {"deploy/datadog", "eval", "internal/backoff", "internal/config/fault", "internal/config/secret", "internal/datadog/site"},
+	"internal/datadog":      {"deploy/datadog", "eval", "internal/base/backoff", "internal/base/fault", "internal/base/secret", "internal/datadog/site"},
 	"internal/datadog/site": {},
 
 	// What checks the files of deploy/datadog.
-	"deploy/datadog/lint": {"eval", "internal/config/fault", "judges", "telemetry", "validators"},
+	"deploy/datadog/lint": {"eval", "internal/base/fault", "judges", "telemetry", "validators"},
 
 	// What the demo and the tests add.
-	"internal/demo/broker":      {"internal/config/fault"},
+	"internal/demo/broker":      {"internal/base/fault"},
 	"internal/demo/modelserver": {},
 	"internal/demo/scenario":    {"event", "internal/demo/modelserver"},
 	"internal/demo": {
-		"datasets", "emitter", "eval", "event", "internal/app", "internal/config", "internal/config/fault",
+		"datasets", "emitter", "eval", "event", "internal/app", "internal/config", "internal/base/fault",
 		"internal/demo/broker", "internal/demo/modelserver", "internal/demo/scenario", "internal/summary", "store",
 	},
-	"internal/testkit/certs":       {},
 	"internal/testkit/command":     {"internal/cli"},
 	"internal/testkit/conformance": {"eval", "event"},
 	"internal/testkit/containers":  {},
@@ -103,13 +106,13 @@ var layers = map[string][]string{
 	"test/faults": {},
 
 	// The programs.
-	"internal/cli": {"internal/config/fault", "internal/visible"},
+	"internal/cli": {"internal/base/fault", "internal/visible"},
 	"cmd/emitter": {
-		"emitter", "emitter/mskiam", "event", "internal/backoff", "internal/cli", "internal/config/fault", "internal/config/secret",
+		"emitter", "emitter/mskiam", "event", "internal/base/backoff", "internal/cli", "internal/base/fault", "internal/base/secret",
 		"internal/demo/scenario", "sidecar", "sidecar/spool",
 	},
 	"cmd/evalworker": {
-		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/config/fault",
+		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/base/fault",
 		"internal/datadog", "internal/demo", "internal/replay", "internal/summary", "judges/model", "kafka/deadletter", "policy", "redact", "store",
 	},
 	"internal/gen":        {"deploy/datadog", "deploy/datadog/lint", "event", "internal/config", "internal/datadog", "internal/gen/boards", "telemetry"},
@@ -117,13 +120,13 @@ var layers = map[string][]string{
 	"examples/publish":    {"emitter", "event"},
 	"bench": {
 		"emitter", "event", "internal/app", "internal/config", "internal/demo/modelserver",
-		"internal/testkit/containers", "internal/testkit/datadog", "kafka/conn",
+		"internal/testkit/containers", "internal/testkit/datadog", "internal/base/conn",
 	},
 }
 
 // rooms names the one room of each vendor library.
 var rooms = map[string][]string{
-	"github.com/segmentio/kafka-go":         {"kafka/conn", "kafka/fetch", "kafka/consumer", "kafka/deadletter", "emitter", "emitter/mskiam", "bench"},
+	"github.com/segmentio/kafka-go":         {"internal/base/conn", "kafka/fetch", "kafka/consumer", "kafka/deadletter", "emitter", "emitter/mskiam", "bench"},
 	"github.com/klauspost/compress":         {"kafka/fetch"},
 	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/prometheus/":                {"telemetry"},

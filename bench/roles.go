@@ -12,8 +12,8 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/base/conn"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 // commitEvery is the number of events for which a bare Reader commits once. Each

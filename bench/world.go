@@ -18,10 +18,10 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/internal/base/conn"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
-	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 // world is the environment of the readers: broker, trace agent, a folder.

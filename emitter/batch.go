@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/base/backoff"
 )
 
 // collect takes batches from the queue and has each delivered by a goroutine of

@@ -15,8 +15,8 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/certs"
 	"github.com/evalworker/evalworker/internal/demo/broker"
-	"github.com/evalworker/evalworker/internal/testkit/certs"
 )
 
 // checkSecured publishes to a cluster that lets only this configuration in.

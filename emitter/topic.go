@@ -12,7 +12,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/kafka/conn"
+	"github.com/evalworker/evalworker/internal/base/conn"
 )
 
 // metadataTTL is how old the cluster's metadata may get. It is also kafka-go's time

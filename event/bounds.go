@@ -1,6 +1,6 @@
 package event
 
-import "github.com/evalworker/evalworker/internal/jsonscan"
+import "github.com/evalworker/evalworker/internal/base/jsonscan"
 
 // MaxDepth bounds how deep the arrays and objects of an event may be nested,
 // because later readers recurse once a level. No model or application nests a

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
-	"github.com/evalworker/evalworker/internal/jsonscan"
+	"github.com/evalworker/evalworker/internal/base/fault"
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
 // decoder reads one event in one pass over its bytes.

@@ -5,7 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/evalworker/evalworker/internal/jsonscan"
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
 // field is a member of a provider's message, part or response.

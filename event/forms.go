@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/jsonscan"
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
 // text is the form of a string. A number is read as it is written, because a version

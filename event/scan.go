@@ -4,7 +4,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/evalworker/evalworker/internal/jsonscan"
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
 // maxMember is the length of the longest name of a member that a reader asks for.

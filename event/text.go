@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
-	"github.com/evalworker/evalworker/internal/jsonscan"
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
 // expandDocument returns a text unchanged, unless it is a JSON document, as answers

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Rubric says which inputs a judge sees, by which criteria it judges, and how their

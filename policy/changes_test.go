@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/secret"
 	"github.com/evalworker/evalworker/judges/model"
 	"github.com/evalworker/evalworker/policy"
 	"github.com/evalworker/evalworker/sampler"

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/judges/model"
 	"github.com/evalworker/evalworker/sampler"

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/jsonscan"
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 	"github.com/evalworker/evalworker/internal/visible"
 )
 

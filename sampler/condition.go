@@ -12,7 +12,7 @@ import (
 	"github.com/expr-lang/expr/vm"
 
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Bounds of one condition. Both are far above what a person writes by hand.

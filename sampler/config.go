@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Config is the sampling policy as a person writes it.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/secret"
 	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )

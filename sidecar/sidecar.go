@@ -12,7 +12,7 @@ import (
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/base/backoff"
 	"github.com/evalworker/evalworker/internal/outage"
 	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/sidecar/spool"

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/secret"
 	"github.com/evalworker/evalworker/internal/testkit/crowd"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/secret"
 	"github.com/evalworker/evalworker/sidecar/spool"
 )
 

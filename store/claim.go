@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/evalworker/evalworker/internal/regular"
+	"github.com/evalworker/evalworker/internal/base/regular"
 )
 
 // errLocked says that another process, or another Store of this one, holds a lock.

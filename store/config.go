@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/fault"
+	"github.com/evalworker/evalworker/internal/base/secret"
 )
 
 // Config says where the database is and how it is used.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/secret"
 	"github.com/evalworker/evalworker/store"
 )
 

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/testkit/certs"
+	"github.com/evalworker/evalworker/internal/base/certs"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 	"github.com/evalworker/evalworker/store"
 )

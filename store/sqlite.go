@@ -14,8 +14,8 @@ import (
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite" // also the driver "sqlite"
 
-	"github.com/evalworker/evalworker/internal/backoff"
-	"github.com/evalworker/evalworker/internal/regular"
+	"github.com/evalworker/evalworker/internal/base/backoff"
+	"github.com/evalworker/evalworker/internal/base/regular"
 )
 
 // sqliteFile is the engine of a database in a file, or in memory.

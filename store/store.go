@@ -8,7 +8,7 @@ import (
 	"os"
 	"sync"
 
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/secret"
 	"github.com/evalworker/evalworker/internal/outage"
 )
 

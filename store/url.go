@@ -10,9 +10,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
-	"github.com/evalworker/evalworker/internal/config/secret"
-	"github.com/evalworker/evalworker/internal/regular"
+	"github.com/evalworker/evalworker/internal/base/fault"
+	"github.com/evalworker/evalworker/internal/base/regular"
+	"github.com/evalworker/evalworker/internal/base/secret"
 )
 
 // exampleURL shows the form of a URL for a store that workers share.

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/base/backoff"
 )
 
 // Bounds of one transaction.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Config says where telemetry goes. The DD_* environment variables override it, as

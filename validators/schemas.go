@@ -9,8 +9,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
-	"github.com/evalworker/evalworker/internal/regular"
+	"github.com/evalworker/evalworker/internal/base/fault"
+	"github.com/evalworker/evalworker/internal/base/regular"
 )
 
 // Schemas are the JSON Schemas of one folder, compiled. They are immutable and

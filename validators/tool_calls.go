@@ -11,7 +11,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/jsonscan"
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
 // keptToolsets bounds how many different lists of tools are kept compiled. An

@@ -6,7 +6,7 @@ import (
 	"regexp/syntax"
 
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/jsonscan"
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
 // Bounds of the tools that one event may offer, because the time to compile a schema

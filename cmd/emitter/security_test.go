@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/evalworker/evalworker/internal/base/certs"
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/broker"
-	"github.com/evalworker/evalworker/internal/testkit/certs"
 )
 
 // configKey is a key of the configuration, as errors below the command line name it.

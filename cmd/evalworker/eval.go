@@ -12,8 +12,8 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/internal/cli"
-	"github.com/evalworker/evalworker/internal/config/fault"
 	"github.com/evalworker/evalworker/internal/replay"
 	"github.com/evalworker/evalworker/internal/summary"
 	"github.com/evalworker/evalworker/policy"

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/internal/cli"
-	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // limit is the value of --limit. Without the flag it means all; an explicit 0 is a

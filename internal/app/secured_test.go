@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/internal/base/certs"
 	"github.com/evalworker/evalworker/internal/demo/broker"
-	"github.com/evalworker/evalworker/internal/testkit/certs"
 )
 
 // TestSecured: a worker and an application, configured by file, on a cluster that

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/base/backoff"
 	"github.com/evalworker/evalworker/store"
 )
 

@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/config/fault"
 )
 
 // folder writes files and returns the path of the configuration among them.

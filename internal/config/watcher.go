@@ -15,8 +15,8 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
+	"github.com/evalworker/evalworker/internal/base/regular"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
-	"github.com/evalworker/evalworker/internal/regular"
 	"github.com/evalworker/evalworker/policy"
 )
 

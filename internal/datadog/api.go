@@ -16,9 +16,9 @@ import (
 
 	api "github.com/DataDog/datadog-api-client-go/v2/api/datadog"
 
-	"github.com/evalworker/evalworker/internal/backoff"
-	"github.com/evalworker/evalworker/internal/config/fault"
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/backoff"
+	"github.com/evalworker/evalworker/internal/base/fault"
+	"github.com/evalworker/evalworker/internal/base/secret"
 	"github.com/evalworker/evalworker/internal/datadog/site"
 )
 

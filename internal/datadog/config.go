@@ -12,7 +12,7 @@ import (
 	"strings"
 
 	files "github.com/evalworker/evalworker/deploy/datadog"
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Config is what teams set differently in the monitors and dashboards.

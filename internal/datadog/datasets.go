@@ -14,7 +14,7 @@ import (
 
 	api "github.com/DataDog/datadog-api-client-go/v2/api/datadog"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // The operations of a dataset, by the names of Datadog's client.

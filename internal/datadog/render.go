@@ -12,7 +12,7 @@ import (
 
 	files "github.com/evalworker/evalworker/deploy/datadog"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Values fill the files in.

@@ -7,7 +7,7 @@ import (
 	"iter"
 	"strconv"
 
-	"github.com/evalworker/evalworker/internal/jsonscan"
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
 // Complete returns a line as an event: an object without the members event and

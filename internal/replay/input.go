@@ -11,7 +11,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Input is an input of lines of JSON.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/secret"
 	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/internal/testkit/crowd"
 )

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/secret"
 )
 
 // MinToken is the least number of characters of a token: a shorter one could be

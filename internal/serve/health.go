@@ -12,8 +12,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/fault"
+	"github.com/evalworker/evalworker/internal/base/secret"
 )
 
 // HealthConfig says where the health server listens and who may see what.

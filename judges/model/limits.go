@@ -9,7 +9,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/base/backoff"
 	"github.com/evalworker/evalworker/judges"
 )
 

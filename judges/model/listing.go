@@ -13,7 +13,7 @@ import (
 	"unicode"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Listing is what a server says of its models.

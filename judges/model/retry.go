@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/base/backoff"
 	"github.com/evalworker/evalworker/judges"
 )
 

@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/secret"
 	"github.com/evalworker/evalworker/judges"
 )
 

@@ -6,7 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/base/backoff"
 	"github.com/evalworker/evalworker/internal/outage"
 )
 

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
-	"github.com/evalworker/evalworker/kafka/conn"
+	"github.com/evalworker/evalworker/internal/base/conn"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Start is where a new group begins: one that has never committed anything for the

@@ -12,7 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/kafka/conn"
+	"github.com/evalworker/evalworker/internal/base/conn"
 )
 
 // BenchmarkConsume reads 2 KB events of 8 partitions, of which one in a hundred is

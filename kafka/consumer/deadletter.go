@@ -13,8 +13,8 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/backoff"
-	"github.com/evalworker/evalworker/kafka/conn"
+	"github.com/evalworker/evalworker/internal/base/backoff"
+	"github.com/evalworker/evalworker/internal/base/conn"
 	"github.com/evalworker/evalworker/kafka/fetch"
 )
 

@@ -16,7 +16,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/kafka/conn"
+	"github.com/evalworker/evalworker/internal/base/conn"
 )
 
 // letterBroker stands for a broker that answers each request about the topic of dead

@@ -18,7 +18,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/backoff"
+	"github.com/evalworker/evalworker/internal/base/backoff"
 )
 
 // slowBroker stands for the brokers of the dead letter topic, with slow writes.

@@ -17,9 +17,9 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/conn"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
-	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 func TestMain(m *testing.M) { os.Exit(containers.Main(m, containers.WithKafka)) }

@@ -9,8 +9,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/internal/backoff"
-	"github.com/evalworker/evalworker/kafka/conn"
+	"github.com/evalworker/evalworker/internal/base/backoff"
+	"github.com/evalworker/evalworker/internal/base/conn"
 )
 
 // An offset counts as beyond the end only if beyondChecks more look-ups, beyondPause

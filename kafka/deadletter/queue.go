@@ -10,8 +10,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/internal/backoff"
-	"github.com/evalworker/evalworker/kafka/conn"
+	"github.com/evalworker/evalworker/internal/base/backoff"
+	"github.com/evalworker/evalworker/internal/base/conn"
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 

@@ -12,7 +12,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 
-	"github.com/evalworker/evalworker/kafka/conn"
+	"github.com/evalworker/evalworker/internal/base/conn"
 )
 
 // Supported versions of the fetch request: 4 brought record batches of format 2, and

@@ -10,8 +10,8 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/conn"
 	"github.com/evalworker/evalworker/internal/demo/broker"
-	"github.com/evalworker/evalworker/kafka/conn"
 	"github.com/evalworker/evalworker/kafka/fetch"
 )
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Errors of the spool. Match them with errors.Is.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/gofrs/flock"
 
-	"github.com/evalworker/evalworker/internal/regular"
+	"github.com/evalworker/evalworker/internal/base/regular"
 )
 
 // Spool is an open spool. Append, Stats and Drained are safe for concurrent use.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/internal/base/conn"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
-	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 const (

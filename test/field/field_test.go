@@ -14,8 +14,8 @@ import (
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 	"github.com/evalworker/evalworker/internal/config"
-	"github.com/evalworker/evalworker/internal/jsonscan"
 )
 
 // fewestRows is the least number of rows in all files, so that none is lost unseen.

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Placeholders are what Terraform and the program fill in, in strings of the files.

@@ -3,7 +3,7 @@ package lint
 import (
 	"fmt"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // columns is the width of a dashboard.

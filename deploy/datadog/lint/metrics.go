@@ -9,7 +9,7 @@ import (
 	"unicode"
 
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/judges"
 	"github.com/evalworker/evalworker/telemetry"
 	"github.com/evalworker/evalworker/validators"

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/telemetry"
 )
 

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/internal/config/strictyaml"
 )
 

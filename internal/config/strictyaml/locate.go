@@ -6,7 +6,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Locate returns the faults with their places in the file, found by their paths. If

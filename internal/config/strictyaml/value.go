@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 type decoder struct {

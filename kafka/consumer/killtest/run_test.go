@@ -21,8 +21,8 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/evalworker/evalworker/internal/base/conn"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
-	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 const (

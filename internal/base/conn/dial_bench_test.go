@@ -8,7 +8,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/evalworker/evalworker/internal/testkit/certs"
+	"github.com/evalworker/evalworker/internal/base/certs"
 )
 
 // BenchmarkFetch reads 4 KiB at a time, as kafka-go does, from a broker that sends as

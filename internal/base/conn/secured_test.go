@@ -15,11 +15,11 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/certs"
+	"github.com/evalworker/evalworker/internal/base/conn"
+	"github.com/evalworker/evalworker/internal/base/secret"
 	"github.com/evalworker/evalworker/internal/demo/broker"
-	"github.com/evalworker/evalworker/internal/testkit/certs"
 	"github.com/evalworker/evalworker/internal/testkit/leaks"
-	"github.com/evalworker/evalworker/kafka/conn"
 )
 
 func TestMain(m *testing.M) { leaks.Main(m) }

@@ -6,8 +6,8 @@ import (
 	"net"
 	"strings"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/fault"
+	"github.com/evalworker/evalworker/internal/base/secret"
 )
 
 // The mechanisms of a login.

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/evalworker/evalworker/internal/regular"
+	"github.com/evalworker/evalworker/internal/base/regular"
 )
 
 // TestRegularFilesOnly: what is not a regular file is named, and nothing waits for it.

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 // Config says how to reach the cluster.

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
-	"github.com/evalworker/evalworker/internal/regular"
+	"github.com/evalworker/evalworker/internal/base/fault"
+	"github.com/evalworker/evalworker/internal/base/regular"
 )
 
 // maxPEM bounds a file of certificates or a key, in bytes.

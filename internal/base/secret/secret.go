@@ -17,7 +17,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/evalworker/evalworker/internal/regular"
+	"github.com/evalworker/evalworker/internal/base/regular"
 )
 
 const redacted = "[REDACTED]"

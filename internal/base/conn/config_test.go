@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go/sasl"
 
-	"github.com/evalworker/evalworker/internal/testkit/certs"
+	"github.com/evalworker/evalworker/internal/base/certs"
 )
 
 func TestValidateNamesEveryFault(t *testing.T) {

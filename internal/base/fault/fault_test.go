@@ -3,7 +3,7 @@ package fault_test
 import (
 	"testing"
 
-	"github.com/evalworker/evalworker/internal/config/fault"
+	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
 func TestFaults(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/config/secret"
+	"github.com/evalworker/evalworker/internal/base/secret"
 	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
