@@ -2,7 +2,8 @@
 
 GO        ?= go
 BIN       ?= bin
-PKGS      ?= ./...
+# Every module of go.work.
+PKGS      ?= work
 FUZZTIME  ?= 30s
 LINT       = $(BIN)/golangci-lint
 
@@ -175,19 +176,23 @@ vuln: $(BIN)/govulncheck ## Look for known vulnerabilities that the code can rea
 fmt: $(LINT) ## Format the code
 	$(LINT) fmt
 
+# The modules of the workspace.
+MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
+tidy = for module in $(MODULES); do (cd $$module && $(GO) mod tidy) || exit 1; done
+
 .PHONY: generate
 generate: ## Write the generated files: event schema, docs of metrics and configuration, pictures of dashboards
-	$(GO) generate ./...
+	$(GO) generate $(PKGS)
 
 .PHONY: verify
 verify: generate ## Fail when a generated file, the formatting or go.mod is stale
-	$(GO) mod tidy
+	$(tidy)
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "not formatted: run make fmt"; exit 1; }
 	git diff --exit-code
 
 .PHONY: tidy
 tidy: ## Tidy go.mod of every module
-	$(GO) mod tidy
+	$(tidy)
 	cd tools && $(GO) mod tidy
 	for module in deploy terraform datadog; do (cd test/$$module && $(GO) mod tidy) || exit 1; done
 	cd test/agent && $(GO) mod tidy -e # a module that only tests of Datadog's agent import cannot be had

@@ -6,11 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/base/fault"
+	"github.com/evalworker/evalworker/internal/base/testdiff"
 )
 
 func TestConfigValidate(t *testing.T) {
@@ -67,7 +66,7 @@ func TestTraceparent(t *testing.T) {
 		},
 		"no headers": {emitter.FromHeader(http.Header{"Accept": {"c"}}), nil},
 	} {
-		if diff := cmp.Diff(c.want, c.got); diff != "" {
+		if diff := testdiff.Of(c.want, c.got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}

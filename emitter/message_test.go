@@ -1,3 +1,5 @@
+//go:build go1.26
+
 package emitter
 
 import (
@@ -8,9 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/testdiff"
 )
 
 // FuzzHeadersAgreeWithTheBody: sampling on headers is correct because, for any event
@@ -39,7 +40,7 @@ func FuzzHeadersAgreeWithTheBody(f *testing.F) {
 			hs[i] = event.Header{Key: h.Key, Value: h.Value}
 		}
 		env, ok := event.EnvelopeFromHeaders(hs)
-		if diff := cmp.Diff(got.Envelope(), env); !ok || diff != "" {
+		if diff := testdiff.Of(got.Envelope(), env); !ok || diff != "" {
 			t.Errorf("envelope (-body +headers):\n%s", diff)
 		}
 		if len(m.key) == 0 {
@@ -69,7 +70,7 @@ func TestTheBodyIsTheEventAsJSON(t *testing.T) {
 		if err := errors.Join(json.Unmarshal(got, &g), json.Unmarshal(want, &w)); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if diff := cmp.Diff(w, g); diff != "" {
+		if diff := testdiff.Of(w, g); diff != "" {
 			t.Errorf("%s (-json.Marshal +encodeBody):\n%s", name, diff)
 		}
 	}
@@ -94,7 +95,7 @@ func TestTakeKeepsToTheBoundsOfABatch(t *testing.T) {
 		got = append(got, sizes)
 	}
 	// A message that exceeds the bound by itself goes alone.
-	if diff := cmp.Diff([][]int{{60, 40}, {10}, {120}, {1, 1, 1}, {1}}, got); diff != "" {
+	if diff := testdiff.Of([][]int{{60, 40}, {10}, {120}, {1, 1, 1}, {1}}, got); diff != "" {
 		t.Errorf("batches (-want +got):\n%s", diff)
 	}
 	if e.queued != 0 {

@@ -2,12 +2,12 @@ package event_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/testdiff"
 )
 
 // FuzzAnswer: content is read without a panic and always alike, what a model thought
@@ -31,7 +31,7 @@ func FuzzAnswer(f *testing.F) {
 			again := event.JSON(c.Raw())
 			turns, isChat := c.Turns()
 			turnsAgain, _ := again.Turns()
-			if d := cmp.Diff(c.Answer(), again.Answer()); d != "" || !cmp.Equal(turns, turnsAgain) || c.Text() != again.Text() || c.Reply() != again.Reply() {
+			if d := testdiff.Of(c.Answer(), again.Answer()); d != "" || !reflect.DeepEqual(turns, turnsAgain) || c.Text() != again.Text() || c.Reply() != again.Reply() {
 				t.Errorf("%s is read in two ways: %s", c.Raw(), d)
 			}
 			if a := c.Answer(); a.Unread != "" && (a.Text != "" || a.JSON || a.CallsTools) || isChat != (len(turns) > 0) {

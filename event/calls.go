@@ -158,7 +158,8 @@ func (f *callFacts) readOwn(name string, value []byte) bool {
 		f.latency = readNumber(value)
 	case "retrycount":
 		if n := readNumber(value); n != nil && *n == math.Trunc(*n) && math.Abs(*n) < 1<<53 {
-			f.retries = new(int64(*n))
+			retries := int64(*n)
+			f.retries = &retries
 		}
 	case "result":
 		f.setResult(value)

@@ -1,3 +1,5 @@
+//go:build go1.26
+
 package event_test
 
 import (
@@ -7,9 +9,8 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/testdiff"
 )
 
 // TestChats reads chats in the forms in which they are published as the input.
@@ -52,7 +53,7 @@ func TestChats(t *testing.T) {
 		for _, form := range []string{input, string(quoted)} {
 			e := decode(t, `"input":`+form)
 			got, ok := e.Input.Turns()
-			if d := cmp.Diff(want, got); !ok || d != "" {
+			if d := testdiff.Of(want, got); !ok || d != "" {
 				t.Errorf("%.200s: %t (-want +got):\n%s", form, ok, d)
 			}
 		}

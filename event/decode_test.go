@@ -1,16 +1,17 @@
+//go:build go1.26
+
 package event_test
 
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/testdiff"
 )
 
 // logLine is a structured log line of an LLM call as teams write it today.
@@ -30,7 +31,7 @@ func TestDecodeLogLine(t *testing.T) {
 		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.0), EstimatedCostUSD: new(0.0098),
 		Status: "success",
 	}
-	if d := cmp.Diff(want, got, cmp.AllowUnexported(event.Content{}, event.Event{})); d != "" {
+	if d := testdiff.Of(want, got); d != "" {
 		t.Errorf("event (-want +got):\n%s", d)
 	}
 	if trace, _ := got.Origin(); trace != (event.TraceID{Lo: 123456789}) {
@@ -100,7 +101,7 @@ func TestDecodeTolerance(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, want := tt.check(e)
-			if d := cmp.Diff(want, got); d != "" {
+			if d := testdiff.Of(want, got); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
@@ -111,33 +112,34 @@ func TestDecodeErrors(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, in string
-		reason   eval.Reason
+		reason   event.Reason
 		want     string
 	}{
-		{"empty", ``, eval.ReasonMalformed, "empty message"},
-		{"not JSON", `level=info msg=hello`, eval.ReasonMalformed, "invalid JSON at byte 1: bare word"},
-		{"cut off", `{"event":"llm_requ`, eval.ReasonMalformed, "invalid JSON at byte 18: ends too early"},
-		{"an array", `[]`, eval.ReasonMalformed, "a JSON array, want an object"},
-		{"nested like a bomb", `{"event":"llm_request_completed","request_id":"r","output":` + strings.Repeat("[", 100_000), eval.ReasonMalformed, "nested more than 512 deep at byte 571"},
-		{"nested like a bomb, and closed", `{"a":` + strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_001), eval.ReasonMalformed, "nested more than 512 deep at byte 2561"},
-		{"one level too many", `{"event":"llm_request_completed","request_id":"r","output":` + strings.Repeat("[", 512) + strings.Repeat("]", 512) + "}", eval.ReasonMalformed, "nested more than 512 deep at byte 571"},
-		{"no request id", `{"event":"llm_request_completed"}`, eval.ReasonMalformed, "missing request_id"},
-		{"nothing", `{}`, eval.ReasonMalformed, "missing event and request_id"},
-		{"id that lost digits", `{"event":"llm_request_completed","request_id":1.5e9}`, eval.ReasonMalformed, "request_id: a JSON number, want a string"},
-		{"request id of another type", `{"event":"llm_request_completed","request_id":["r"]}`, eval.ReasonMalformed, "request_id: a JSON array, want a string"},
-		{"request id that is no number", `{"event":"llm_request_completed","request_id":NaN}`, eval.ReasonMalformed, "request_id: a JSON number that is not finite, want a string"},
-		{"kind of another type", `{"event":true,"request_id":"r"}`, eval.ReasonMalformed, "event: a JSON bool, want a string"},
-		{"two events", `{"event":"llm_request_completed","request_id":"r"} {}`, eval.ReasonMalformed, "invalid JSON at byte 52: more than one value"},
-		{"null", `null`, eval.ReasonMalformed, "a JSON null, want an object"},
-		{"a bare word", `{"event":"llm_request_completed","request_id":"r","a":nan}`, eval.ReasonMalformed, "invalid JSON at byte 55: bare word"},
-		{"unknown kind", `{"event":"page_viewed","request_id":"r"}`, eval.ReasonUnknownEvent, "event: not one of llm_request_completed, llm_user_feedback"},
+		{"empty", ``, event.Malformed, "empty message"},
+		{"not JSON", `level=info msg=hello`, event.Malformed, "invalid JSON at byte 1: bare word"},
+		{"cut off", `{"event":"llm_requ`, event.Malformed, "invalid JSON at byte 18: ends too early"},
+		{"an array", `[]`, event.Malformed, "a JSON array, want an object"},
+		{"nested like a bomb", `{"event":"llm_request_completed","request_id":"r","output":` + strings.Repeat("[", 100_000), event.Malformed, "nested more than 512 deep at byte 571"},
+		{"nested like a bomb, and closed", `{"a":` + strings.Repeat(`{"a":`, 100_000) + "1" + strings.Repeat("}", 100_001), event.Malformed, "nested more than 512 deep at byte 2561"},
+		{"one level too many", `{"event":"llm_request_completed","request_id":"r","output":` + strings.Repeat("[", 512) + strings.Repeat("]", 512) + "}", event.Malformed, "nested more than 512 deep at byte 571"},
+		{"no request id", `{"event":"llm_request_completed"}`, event.Malformed, "missing request_id"},
+		{"nothing", `{}`, event.Malformed, "missing event and request_id"},
+		{"id that lost digits", `{"event":"llm_request_completed","request_id":1.5e9}`, event.Malformed, "request_id: a JSON number, want a string"},
+		{"request id of another type", `{"event":"llm_request_completed","request_id":["r"]}`, event.Malformed, "request_id: a JSON array, want a string"},
+		{"request id that is no number", `{"event":"llm_request_completed","request_id":NaN}`, event.Malformed, "request_id: a JSON number that is not finite, want a string"},
+		{"kind of another type", `{"event":true,"request_id":"r"}`, event.Malformed, "event: a JSON bool, want a string"},
+		{"two events", `{"event":"llm_request_completed","request_id":"r"} {}`, event.Malformed, "invalid JSON at byte 52: more than one value"},
+		{"null", `null`, event.Malformed, "a JSON null, want an object"},
+		{"a bare word", `{"event":"llm_request_completed","request_id":"r","a":nan}`, event.Malformed, "invalid JSON at byte 55: bare word"},
+		{"unknown kind", `{"event":"page_viewed","request_id":"r"}`, event.UnknownEvent, "event: not one of llm_request_completed, llm_user_feedback"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := event.Decode([]byte(tt.in))
-			if !eval.IsPermanent(err) || eval.ReasonOf(err) != tt.reason {
-				t.Fatalf("err = %v: permanent %t, reason %q; want a permanent %q", err, eval.IsPermanent(err), eval.ReasonOf(err), tt.reason)
+			var bad *event.Error
+			if !errors.As(err, &bad) || bad.Reason != tt.reason {
+				t.Fatalf("err = %v; want an event.Error of reason %q", err, tt.reason)
 			}
 			if got := err.Error(); got != string(tt.reason)+": "+tt.want {
 				t.Errorf("err = %q, want %q", got, tt.want)
@@ -187,7 +189,8 @@ func TestMarshalRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(&want, got, cmp.AllowUnexported(event.Event{}), cmp.Comparer(func(a, b event.Content) bool { return a.Text() == b.Text() })); d != "" {
+	want.Input = got.Input // the same text, with its brackets escaped
+	if d := testdiff.Of(&want, got); d != "" || got.Input.Text() != `a "quoted" <question>` {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }
@@ -204,8 +207,9 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := event.Decode(data)
 		if err != nil {
-			if !eval.IsPermanent(err) {
-				t.Fatalf("not permanent: %v", err)
+			var bad *event.Error
+			if !errors.As(err, &bad) {
+				t.Fatalf("no event.Error: %v", err)
 			}
 			return
 		}
@@ -223,7 +227,7 @@ func FuzzDecode(f *testing.F) {
 		if !ok {
 			t.Fatal("headers carry no envelope")
 		}
-		if d := cmp.Diff(e.Envelope(), env); d != "" {
+		if d := testdiff.Of(e.Envelope(), env); d != "" {
 			t.Errorf("headers and body differ (-body +headers):\n%s", d)
 		}
 	})

@@ -4,9 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/testdiff"
 )
 
 func TestReasoning(t *testing.T) {
@@ -61,7 +60,7 @@ func TestReasoning(t *testing.T) {
 			string(quoted), `{"role":"assistant","content":` + string(quoted) + `}`, `{"role":"assistant","content":[{"type":"text","text":` + string(quoted) + `}]}`,
 		} {
 			e := decode(t, `"output":`+output)
-			if d := cmp.Diff(want, e.Answer()); d != "" {
+			if d := testdiff.Of(want, e.Answer()); d != "" {
 				t.Errorf("%s (-want +got):\n%s", output, d)
 			}
 			if reply := e.Output.Reply(); reply != want.Text {

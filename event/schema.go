@@ -50,7 +50,8 @@ func propertyAt(props map[string]any, path string) map[string]any {
 
 func objectSchema(t reflect.Type) map[string]any {
 	props := map[string]any{}
-	for f := range t.Fields() {
+	for i := range t.NumField() {
+		f := t.Field(i)
 		if !f.IsExported() {
 			continue
 		}

@@ -5,10 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/testdiff"
 )
 
 // provider writes answers in one shape. A member that a shape cannot express is
@@ -165,9 +163,6 @@ func TestShapes(t *testing.T) {
 		}
 		all[name] = p
 	}
-	loose := cmp.Options{
-		cmpopts.IgnoreFields(event.Answer{}, "FinishReason", "Calls", "UnreadCalls"),
-	}
 	for name, p := range all {
 		cases := map[string]struct {
 			output string
@@ -188,7 +183,7 @@ func TestShapes(t *testing.T) {
 				t.Parallel()
 				e := decode(t, `"output":`+tt.output)
 				got := e.Answer()
-				if d := cmp.Diff(tt.want, got, loose); d != "" {
+				if d := testdiff.Of(tt.want, contentOf(got)); d != "" {
 					t.Errorf("%s (-want +got):\n%s", tt.output, d)
 				}
 				if got.OnlyCallsTools() != tt.want.CallsTools || got.OnlyRefuses() != tt.want.Refusal {
@@ -295,7 +290,7 @@ func TestOwnJSON(t *testing.T) {
 		`[1,2]`, `[]`, `{}`, `42`, `true`, `[[{"role":"x"}]]`,
 	} {
 		e := decode(t, `"output":`+output)
-		if d := cmp.Diff(event.Answer{Text: output, JSON: true}, e.Answer()); d != "" {
+		if d := testdiff.Of(event.Answer{Text: output, JSON: true}, e.Answer()); d != "" {
 			t.Errorf("%s (-want +got):\n%s", output, d)
 		}
 		inString, err := json.Marshal(output)
@@ -303,7 +298,7 @@ func TestOwnJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		e = decode(t, `"output":`+string(inString))
-		if d := cmp.Diff(event.Answer{Text: output}, e.Answer()); d != "" {
+		if d := testdiff.Of(event.Answer{Text: output}, e.Answer()); d != "" {
 			t.Errorf("in a string, %s (-want +got):\n%s", output, d)
 		}
 	}
@@ -318,7 +313,7 @@ func TestOwnJSONInString(t *testing.T) {
 		`{"content":"{}"}`,
 	} {
 		e := event.Event{Output: event.Text(text)}
-		if d := cmp.Diff(event.Answer{Text: text}, e.Answer()); d != "" {
+		if d := testdiff.Of(event.Answer{Text: text}, e.Answer()); d != "" {
 			t.Errorf("%s (-want +got):\n%s", text, d)
 		}
 	}
@@ -463,7 +458,7 @@ func TestDumps(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := decode(t, `"output":`+tt.output)
-			if d := cmp.Diff(tt.want, e.Answer(), cmpopts.IgnoreFields(event.Answer{}, "FinishReason", "Calls", "UnreadCalls")); d != "" {
+			if d := testdiff.Of(tt.want, contentOf(e.Answer())); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 			if got := e.Finish(); got != tt.finish {
@@ -471,4 +466,11 @@ func TestDumps(t *testing.T) {
 			}
 		})
 	}
+}
+
+// contentOf returns an answer without its calls and its finish reason, which tests of
+// their own compare.
+func contentOf(a event.Answer) event.Answer {
+	a.FinishReason = ""
+	return withoutCalls(a)
 }

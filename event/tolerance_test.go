@@ -7,9 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/testdiff"
 )
 
 // TestSloppyValues reads values as other people's software writes them. want is the
@@ -179,7 +178,7 @@ func compareIgnored(t *testing.T, fields, want, ignored string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(string(wanted), string(written)); d != "" {
+	if d := testdiff.Of(string(wanted), string(written)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 	strict := fmt.Sprint(func() error { _, err := event.DecodeStrict(body(fields)); return err }())

@@ -120,9 +120,7 @@ func (g *generation) takeOver(gctx context.Context) {
 			}
 			p = newPartition(g.app, a.ID, from.offset)
 			p.startDelay = g.startDelay()
-			if c.sawTopicGone {
-				p.tracker.doubt()
-			}
+			p.tracker.doubt() // the topic may be a new one under the old name
 			fresh = append(fresh, a.ID)
 		}
 		runs, err := decodeRuns(from.offset, from.metadata)

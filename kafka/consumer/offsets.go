@@ -244,6 +244,9 @@ func (g *generation) seek(ctx context.Context, p *partition) error {
 	}
 	from := p.tracker.progress().next
 	p.tracker.reset(start.offset)
+	for _, other := range g.parts { // those of a topic that was made again go on where nothing was read
+		other.tracker.doubt()
+	}
 	g.c.observe.OffsetReset(p.id, from, start.offset)
 	g.c.log.Warn("the committed offset lies beyond the end of the partition: the topic was made again or cut", keyPartition, p.id,
 		keyOffset, from, "start", start.offset, "policy", string(g.c.cfg.OutOfRange))

@@ -193,7 +193,6 @@ func (t *tracker) reset(to int64) {
 	}
 	t.head, t.tail, t.spans, t.working, t.restored = nil, nil, 0, 0, nil
 	t.low, t.next, t.committed = to, to, unknownOffset
-	t.doubtUntil = time.Now().Add(requestTimeout) // see doubt
 	t.version++
 	t.epoch++
 	signal(t.room)

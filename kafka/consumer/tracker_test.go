@@ -373,6 +373,7 @@ func TestCommitsAfterATopicWasMadeAnewAreRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tr := newTracker(10)
 		tr.reset(0)
+		tr.doubt()
 		tr.skip(0)
 		for range 2 {
 			cp, ok := tr.checkpoint()

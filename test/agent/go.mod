@@ -110,3 +110,13 @@ require (
 )
 
 replace github.com/evalworker/evalworker => ../..
+
+replace github.com/evalworker/evalworker/event => ../../event
+
+replace github.com/evalworker/evalworker/emitter => ../../emitter
+
+replace github.com/evalworker/evalworker/emitter/mskiam => ../../emitter/mskiam
+
+replace github.com/evalworker/evalworker/emitter/ddtrace => ../../emitter/ddtrace
+
+replace github.com/evalworker/evalworker/internal/base => ../../internal/base

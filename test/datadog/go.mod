@@ -10,9 +10,21 @@ require (
 
 require (
 	github.com/DataDog/zstd v1.5.8-0.20260421145859-31a7e515a571 // indirect
+	github.com/evalworker/evalworker/event v0.0.0 // indirect
+	github.com/evalworker/evalworker/internal/base v0.0.0 // indirect
 	github.com/goccy/go-json v0.10.2 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	golang.org/x/oauth2 v0.36.0 // indirect
 )
 
 replace github.com/evalworker/evalworker => ../..
+
+replace github.com/evalworker/evalworker/event => ../../event
+
+replace github.com/evalworker/evalworker/emitter => ../../emitter
+
+replace github.com/evalworker/evalworker/emitter/mskiam => ../../emitter/mskiam
+
+replace github.com/evalworker/evalworker/emitter/ddtrace => ../../emitter/ddtrace
+
+replace github.com/evalworker/evalworker/internal/base => ../../internal/base

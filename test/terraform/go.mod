@@ -14,6 +14,8 @@ require (
 	github.com/agext/levenshtein v1.2.1 // indirect
 	github.com/apparentlymart/go-textseg/v15 v15.0.0 // indirect
 	github.com/apparentlymart/go-textseg/v17 v17.0.1 // indirect
+	github.com/evalworker/evalworker/event v0.0.0 // indirect
+	github.com/evalworker/evalworker/internal/base v0.0.0 // indirect
 	github.com/goccy/go-json v0.10.2 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/mitchellh/go-wordwrap v1.0.1 // indirect
@@ -25,3 +27,13 @@ require (
 )
 
 replace github.com/evalworker/evalworker => ../..
+
+replace github.com/evalworker/evalworker/event => ../../event
+
+replace github.com/evalworker/evalworker/emitter => ../../emitter
+
+replace github.com/evalworker/evalworker/emitter/mskiam => ../../emitter/mskiam
+
+replace github.com/evalworker/evalworker/emitter/ddtrace => ../../emitter/ddtrace
+
+replace github.com/evalworker/evalworker/internal/base => ../../internal/base

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/base/errs"
 )
 
 const (
@@ -84,7 +86,7 @@ func (b *brokers) isSilent(address string) bool {
 // record remembers the outcome of an attempt that lasted for took. One that its
 // caller cut short proves nothing, and any error but a timeout is an answer.
 func (b *brokers) record(address string, took time.Duration, err error) {
-	netErr, ok := errors.AsType[net.Error](err)
+	netErr, ok := errs.As[net.Error](err)
 	timedOut := ok && netErr.Timeout()
 	b.mu.Lock()
 	defer b.mu.Unlock()

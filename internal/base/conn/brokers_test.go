@@ -10,8 +10,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/apiversions"
+
 	"github.com/evalworker/evalworker/internal/base/secret"
-	"github.com/evalworker/evalworker/internal/demo/broker"
 )
 
 // silent returns the address of a broker that accepts connections and never answers,
@@ -26,17 +28,41 @@ func silent(t *testing.T) string {
 	return ln.Addr().String()
 }
 
+// answering returns the address of a broker that tells its versions to the first client.
+func answering(t *testing.T) string {
+	t.Helper()
+	ln, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	t.Cleanup(func() {
+		_ = ln.Close()
+		<-ended
+	})
+	go func() {
+		defer close(ended)
+		c, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer func() { _ = c.Close() }()
+		for {
+			version, id, _, _, err := protocol.ReadRequest(c)
+			if err != nil || protocol.WriteResponse(c, version, id, &apiversions.Response{}) != nil {
+				return
+			}
+		}
+	}()
+	return ln.Addr().String()
+}
+
 // TestSilentBroker: a dialer returns no connection to a broker that does not answer,
 // and gives it a short timeout from then on as long as there is another.
 func TestSilentBroker(t *testing.T) {
 	t.Parallel()
-	broker, err := broker.Start(broker.Config{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer broker.Close()
 	cfg := DefaultConfig()
-	cfg.Brokers = []string{silent(t), broker.Addr()}
+	cfg.Brokers = []string{silent(t), answering(t)}
 	cfg.DialTimeout = 5 * time.Second // in which the other one answers on a busy machine
 	b := newBrokers(cfg)
 	dial := b.dial(cfg.opener(0))

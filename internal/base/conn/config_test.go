@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go/sasl"
 
 	"github.com/evalworker/evalworker/internal/base/certs"
+	"github.com/evalworker/evalworker/internal/base/testdiff"
 )
 
 func TestValidateNamesEveryFault(t *testing.T) {
@@ -75,7 +75,7 @@ func TestValidateNamesEveryFault(t *testing.T) {
 					t.Errorf("%s: does not say how to mend it", f.Path)
 				}
 			}
-			if diff := cmp.Diff(tt.paths, paths); diff != "" {
+			if diff := testdiff.Of(tt.paths, paths); diff != "" {
 				t.Errorf("paths of faults (-want +got):\n%s", diff)
 			}
 		})

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/evalworker/evalworker/internal/base/errs"
 )
 
 // ErrNoAccess matches every [AccessError] with errors.Is.
@@ -48,7 +50,7 @@ func (r *AccessError) Is(target error) bool { return target == ErrNoAccess }
 
 // AccessErrorIn returns the AccessError in an error's chain, or nil.
 func AccessErrorIn(err error) *AccessError {
-	r, _ := errors.AsType[*AccessError](err)
+	r, _ := errs.As[*AccessError](err)
 	return r
 }
 
@@ -73,7 +75,7 @@ func (c Config) Explain(err error) error {
 	if r := AccessErrorIn(err); r != nil {
 		return r
 	}
-	if code, ok := errors.AsType[kafka.Error](err); ok {
+	if code, ok := errs.As[kafka.Error](err); ok {
 		if a := c.answer(code); a.access {
 			return &AccessError{Problem: a.problem, Remedy: a.mend, Err: &codeError{code}}
 		}
@@ -105,13 +107,13 @@ func (c Config) Refusal(err error, code kafka.Error, do, grant string) error {
 // unless the cause may be a passing fault of the network.
 func (c Config) handshakeError(addr string, certRequested bool, err error) error {
 	r := &AccessError{Broker: addr, Err: err}
-	if v, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+	if v, ok := errs.As[*tls.CertificateVerificationError](err); ok {
 		r.Err = v.Err
 	}
-	_, foreign := errors.AsType[x509.UnknownAuthorityError](err)
-	_, misnamed := errors.AsType[x509.HostnameError](err)
-	_, invalid := errors.AsType[x509.CertificateInvalidError](err)
-	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	_, foreign := errs.As[x509.UnknownAuthorityError](err)
+	_, misnamed := errs.As[x509.HostnameError](err)
+	_, invalid := errs.As[x509.CertificateInvalidError](err)
+	_, noTLS := errs.As[tls.RecordHeaderError](err)
 	switch {
 	case foreign && c.TLS.CAFile == "":
 		r.Problem, r.Remedy = "its certificate is signed by an authority that this machine does not trust", "set tls.ca_file to the authority's certificate"
@@ -150,7 +152,7 @@ func (c Config) explainCertificate(r *AccessError, certRequested bool) {
 
 // remoteAlert reports whether the far end ended a TLS connection with a reason.
 func remoteAlert(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
+	op, ok := errs.As[*net.OpError](err)
 	return ok && op.Op == "remote error"
 }
 
@@ -165,11 +167,11 @@ func (c Config) Describe(err error) error {
 	if r := AccessErrorIn(c.Explain(err)); r != nil {
 		return r
 	}
-	if b, ok := errors.AsType[*brokerError](err); ok {
+	if b, ok := errs.As[*brokerError](err); ok {
 		return b // described already, closer to the connection
 	}
-	code, answered := errors.AsType[kafka.Error](err)
-	if op, ok := errors.AsType[*net.OpError](err); ok && !answered {
+	code, answered := errs.As[kafka.Error](err)
+	if op, ok := errs.As[*net.OpError](err); ok && !answered {
 		return &brokerError{text: networkProblem(op), err: err}
 	}
 	text, cause := TrimMethod(err).Error(), ""
