@@ -1,0 +1,123 @@
+package application
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	module = "github.com/evalworker/evalworker"
+	oldest = "1.24" // of Go, two releases back
+	kafka  = "github.com/segmentio/kafka-go v0.4.51"
+)
+
+// TestGraph: an application that imports the client has kafka-go and what that needs in
+// its module graph, and nothing else.
+func TestGraph(t *testing.T) {
+	t.Parallel()
+	alone := write(t, nil, `import _ "github.com/segmentio/kafka-go"`, `import _ "github.com/segmentio/kafka-go/sasl/scram"`)
+	want := graph(t, alone)
+	client := write(t, []string{"event", "emitter"}, `import _ "`+module+`/event"`, `import _ "`+module+`/emitter"`)
+	for _, m := range graph(t, client) {
+		own := slices.Contains([]string{module + "/event", module + "/emitter", module + "/internal/base"}, strings.Fields(m)[0])
+		if !own && !slices.Contains(want, m) {
+			t.Errorf("the application gets %s, which kafka-go alone does not need", m)
+		}
+	}
+	events := write(t, []string{"event"}, `import _ "`+module+`/event"`)
+	for _, dep := range strings.Fields(run(t, events, nil, "go", "list", "-deps", ".")) {
+		if strings.HasPrefix(dep, "github.com/") && !strings.HasPrefix(dep, module) {
+			t.Errorf("event compiles %s", dep)
+		}
+	}
+}
+
+// TestSystems: the client builds for the systems on which applications run and are written.
+func TestSystems(t *testing.T) {
+	t.Parallel()
+	onlyInCI(t)
+	client := write(t, []string{"event", "emitter"}, `import _ "`+module+`/event"`, `import _ "`+module+`/emitter"`)
+	for _, system := range []string{"windows/amd64", "darwin/arm64", "linux/arm64"} {
+		name, arch, _ := strings.Cut(system, "/")
+		t.Run(system, func(t *testing.T) {
+			run(t, client, []string{"GOOS=" + name, "GOARCH=" + arch, "CGO_ENABLED=0"}, "go", "build", "./...")
+		})
+	}
+}
+
+// TestOldestGo: an application that is still built with the oldest Go that the Go project
+// supports, or the one before it, can import the client.
+func TestOldestGo(t *testing.T) {
+	t.Parallel()
+	onlyInCI(t)
+	toolchain := []string{"GOTOOLCHAIN=go" + oldest + ".0"}
+	if out, err := command(t, t.TempDir(), toolchain, "go", "version").CombinedOutput(); err != nil {
+		t.Skipf("Go %s cannot be had: %s", oldest, out)
+	}
+	client := write(t, []string{"event", "emitter"}, `import _ "`+module+`/event"`, `import _ "`+module+`/emitter"`)
+	if got := run(t, client, toolchain, "go", "env", "GOVERSION"); !strings.HasPrefix(got, "go"+oldest) {
+		t.Fatalf("go.mod asks for %s", got)
+	}
+	run(t, client, toolchain, "go", "build", "./...")
+}
+
+// onlyInCI skips a test that compiles the standard library once more, which takes a
+// minute or two.
+func onlyInCI(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CI") == "" {
+		t.Skip("runs in CI alone: CI=true")
+	}
+}
+
+// write makes an application that imports modules of this checkout, and returns its folder.
+func write(t *testing.T, modules []string, imports ...string) string {
+	t.Helper()
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod := fmt.Sprintf("module example.com/application\n\ngo %s\n\nrequire %s\n", oldest, kafka)
+	for _, m := range modules {
+		mod += fmt.Sprintf("require %s/%s v0.0.0\n", module, m)
+	}
+	for _, m := range []string{"event", "emitter", "internal/base"} { // not released yet
+		mod += fmt.Sprintf("replace %s/%s => %s\n", module, m, filepath.Join(root, m))
+	}
+	dir := t.TempDir()
+	for name, text := range map[string]string{"go.mod": mod, "main.go": "package main\n\n" + strings.Join(imports, "\n") + "\n\nfunc main() {}\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(t, dir, nil, "go", "mod", "tidy")
+	return dir
+}
+
+// graph returns the modules that an application gets, each with its version.
+func graph(t *testing.T, dir string) []string {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(run(t, dir, nil, "go", "list", "-m", "-f", "{{.Path}} {{.Version}}", "all")), "\n")
+	return lines[1:] // the first is the application
+}
+
+func run(t *testing.T, dir string, env []string, name string, args ...string) string {
+	t.Helper()
+	out, err := command(t, dir, env, name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func command(t *testing.T, dir string, env []string, name string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir, cmd.Env = dir, append(append(os.Environ(), "GOWORK=off", "GOFLAGS="), env...)
+	return cmd
+}
