@@ -126,9 +126,13 @@ func (b *testbed) publishMessages(partition int, messages ...kafka.Message) {
 		Balancer: kafka.BalancerFunc(func(kafka.Message, ...int) int { return partition }),
 	}
 	defer w.Close()
-	if err := w.WriteMessages(b.t.Context(), messages...); err != nil {
-		b.t.Fatalf("publish to partition %d: %v", partition, err)
-	}
+	b.eventually(fmt.Sprintf("published to partition %d", partition), func() bool {
+		err := w.WriteMessages(b.t.Context(), messages...)
+		if err != nil && !errors.Is(err, kafka.UnknownTopicOrPartition) { // not all parts of a broker know a new topic at once
+			b.t.Fatalf("publish to partition %d: %v", partition, err)
+		}
+		return err == nil
+	})
 }
 
 // stored returns the offset that the group has committed; unknownOffset for none.
