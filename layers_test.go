@@ -146,6 +146,7 @@ var rooms = map[string][]string{
 	"github.com/testcontainers/":            {"internal/testkit/containers"},
 	"github.com/moby/":                      {"internal/testkit/containers"},
 	"github.com/spf13/cobra":                {"cmd/emitter", "cmd/evalworker", "internal/cli", "internal/testkit/command"},
+	"go.opentelemetry.io/":                  {"emitter/otel"},
 	"gonum.org/":                            {"stats"},
 	"github.com/fsnotify/fsnotify":          {"internal/config"},
 	"github.com/schollz/progressbar":        {"internal/cli"},
