@@ -107,7 +107,8 @@ var layers = map[string][]string{
 	"kafka/consumer/killtest":      {},
 
 	// The program as a whole, from outside.
-	"test/faults": {},
+	"test/application": {},
+	"test/faults":      {},
 
 	// The programs.
 	"internal/cli": {"internal/base/fault", "internal/visible"},
