@@ -2,8 +2,9 @@
 
 GO        ?= go
 BIN       ?= bin
-# Every module of go.work.
+# Every module of go.work: as packages, and as folders.
 PKGS      ?= work
+MODULES    = $(shell $(GO) list -m -f '{{.Dir}}')
 FUZZTIME  ?= 30s
 LINT       = $(BIN)/golangci-lint
 
@@ -163,21 +164,19 @@ lint: $(LINT) ## Run go vet, on modules of their own too, and golangci-lint
 	$(GO) vet $(PKGS)
 	cd bench/decoders && $(GO) vet ./...
 	cd tools && $(GO) vet ./sbom
-	$(LINT) run $(PKGS)
+	for module in $(MODULES); do (cd $$module && $(abspath $(LINT)) run ./...) || exit 1; done
 
 $(BIN)/govulncheck: tools/go.mod
 	cd tools && $(GO) build -o ../$(BIN)/govulncheck golang.org/x/vuln/cmd/govulncheck
 
 .PHONY: vuln
 vuln: $(BIN)/govulncheck ## Look for known vulnerabilities that the code can reach (asks vuln.go.dev)
-	$(BIN)/govulncheck $(PKGS)
+	for module in $(MODULES); do (cd $$module && $(abspath $(BIN)/govulncheck) ./...) || exit 1; done
 
 .PHONY: fmt
 fmt: $(LINT) ## Format the code
 	$(LINT) fmt
 
-# The modules of the workspace.
-MODULES = $(shell $(GO) list -m -f '{{.Dir}}')
 tidy = for module in $(MODULES); do (cd $$module && $(GO) mod tidy) || exit 1; done
 
 .PHONY: generate

@@ -207,8 +207,7 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := event.Decode(data)
 		if err != nil {
-			var bad *event.Error
-			if !errors.As(err, &bad) {
+			if _, ok := errors.AsType[*event.Error](err); !ok {
 				t.Fatalf("no event.Error: %v", err)
 			}
 			return
