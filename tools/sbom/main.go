@@ -31,6 +31,7 @@ import (
 const (
 	bomFile      = "sbom.cdx.json"
 	licencesFile = "licenses.txt"
+	home         = "github.com/evalworker/evalworker"
 )
 
 func main() {
@@ -89,11 +90,14 @@ func read(path string) (program, error) {
 	return program{filepath.Base(path), sha256.Sum256(data), info}, nil
 }
 
-// modules returns the modules that are inside a program, as they were built: the one that
-// replaces another stands for it.
+// modules returns the modules of others that are inside a program, as they were built: the
+// one that replaces another stands for it.
 func (p program) modules() []*debug.Module {
 	var out []*debug.Module
 	for _, m := range p.info.Deps {
+		if strings.HasPrefix(m.Path, home+"/") {
+			continue // a module of this repository is the program itself
+		}
 		if m.Replace != nil {
 			m = m.Replace
 		}
@@ -111,7 +115,6 @@ func (p program) goVersion() string {
 // bom returns the bill of materials: both programs, each with the modules that it
 // contains, and Go's standard library.
 func bom(version, created string, programs []program, texts map[string]licence) *cdx.BOM {
-	const home = "github.com/evalworker/evalworker"
 	product := purl(home, version)
 	b := cdx.NewBOM()
 	serial := sha256.New()
