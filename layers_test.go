@@ -103,7 +103,8 @@ var layers = map[string][]string{
 	"kafka/consumer/killtest":      {},
 
 	// The program as a whole, from outside.
-	"test/faults": {},
+	"test/clients": {},
+	"test/faults":  {},
 
 	// The programs.
 	"internal/cli": {"internal/base/fault", "internal/visible"},

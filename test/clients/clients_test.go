@@ -15,8 +15,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if program := os.Getenv(envGoProgram); program != "" {
-		os.Exit(goProgram(program))
+	if os.Getenv(envGoProgram) != "" {
+		os.Exit(goProgram())
 	}
 	os.Exit(containers.Main(m))
 }
@@ -43,12 +43,21 @@ const (
 // every is what a program that does everything does.
 var every = []kind{streamed, tools, streamedTools, retried, cancelled, failing}
 
+// output says what a client puts into the event's output, and so what can be compared.
+type output int
+
+const (
+	answers  output = iota // the provider's answer
+	its                    // the answer in a form of its framework
+	observed               // what the application gives: no more is known of the request
+)
+
 // program is one application.
 type program struct {
 	name   string
 	source string // file of which lines for publishing are counted
 	kinds  []kind // one request in twenty each; all others are usual
-	whole  bool   // the event's output is the provider's answer, not one of a framework
+	output output
 	// run runs it to its end; the world has everything that it needs.
 	run func(t *testing.T, w *world, p program, jobs string)
 }

@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -25,7 +27,7 @@ const installed = "../../bin/clients"
 
 // programs returns all programs in the order in which they run.
 func programs() []program {
-	python, node := sync.OnceValues(installPython), sync.OnceValues(installNode)
+	python, node, java := sync.OnceValues(installPython), sync.OnceValues(installNode), sync.OnceValues(installJava)
 	runPython := func(t *testing.T, w *world, p program, jobs string) {
 		w.runProgram(t, p, jobs, need(t, python), p.source)
 	}
@@ -33,18 +35,31 @@ func programs() []program {
 		// Libraries are found from the folder of a program.
 		w.runProgram(t, p, jobs, "node", copied(t, p.source, need(t, node)))
 	}
+	runGo := func(t *testing.T, w *world, p program, jobs string) {
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.startWith(t, p.name, append(w.environment(p, jobs), envGoProgram+"=1"), self).wait(t)
+	}
+	runJava := func(t *testing.T, w *world, p program, jobs string) {
+		w.runProgram(t, p, jobs, "java", "-cp", need(t, java), p.source)
+	}
 	full := append(append([]kind{}, every...), rated, responses, streamedResponses)
 	return []program{
-		{"python-openai", "python/openai_sync.py", full, true, runPython},
-		{"python-openai-async", "python/openai_async.py", every, true, runPython},
-		{"python-anthropic", "python/anthropic_sync.py", every, true, runPython},
-		{"python-langchain", "python/chain.py", []kind{streamed, tools, retried, failing}, false, runPython},
-		{"python-gunicorn", "python/app.py", []kind{retried, failing}, true, func(t *testing.T, w *world, p program, jobs string) {
+		{"go-openai", "goprogram_test.go", append(append([]kind{}, every...), rated), answers, runGo},
+		{"python-openai", "python/openai_sync.py", full, answers, runPython},
+		{"python-openai-async", "python/openai_async.py", every, answers, runPython},
+		{"python-anthropic", "python/anthropic_sync.py", every, answers, runPython},
+		{"python-langchain", "python/chain.py", []kind{streamed, tools, retried, failing}, its, runPython},
+		{"python-gunicorn", "python/app.py", []kind{retried, failing}, answers, func(t *testing.T, w *world, p program, jobs string) {
 			runGunicorn(t, w, p, jobs, need(t, python))
 		}},
-		{"node-openai", "node/openai.mjs", full, true, runNode},
-		{"node-anthropic", "node/anthropic.mjs", every, true, runNode},
-		{"node-vercel", "node/vercel.mjs", []kind{streamed, tools, retried, failing}, false, runNode},
+		{"node-openai", "node/openai.mjs", full, answers, runNode},
+		{"node-anthropic", "node/anthropic.mjs", every, answers, runNode},
+		// The SDK tries again above its models, so that each attempt is a request of its own.
+		{"node-vercel", "node/vercel.mjs", []kind{streamed, tools, failing}, its, runNode},
+		{"java-openai", "java/Program.java", every, observed, runJava},
 	}
 }
 
@@ -122,6 +137,7 @@ func installNode() (string, error) {
 			maps.Copy(all.Dependencies, m.Dependencies)
 			maps.Copy(all.Dependencies, m.DevDependencies)
 		}
+		delete(all.Dependencies, "typescript") // of the client's own tests
 		text, err := json.Marshal(all)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, "package.json"), text, 0o600)
@@ -129,8 +145,44 @@ func installNode() (string, error) {
 		if err != nil {
 			return err
 		}
-		return run(dir, npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--silent")
+		return run(dir, npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error")
 	})
+}
+
+// installJava returns a class path with the pinned libraries and our client as it is in this
+// tree.
+func installJava() (string, error) {
+	mvn, err := exec.LookPath("mvn")
+	if err == nil {
+		_, err = exec.LookPath("javac")
+	}
+	if err != nil {
+		return "", errors.New("there is no mvn, or no javac")
+	}
+	pom, dir := absolute("java/pom.xml"), absolute(installed+"/java")
+	if err := once("java", []string{pom}, func(dir string) error {
+		return run(dir, mvn, "-q", "-f", pom, "dependency:build-classpath", "-Dmdep.outputFile="+filepath.Join(dir, "classpath"))
+	}); err != nil {
+		return "", err
+	}
+	var sources []string
+	root := absolute("../../clients/java/src/main/java")
+	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		if filepath.Ext(path) == ".java" {
+			sources = append(sources, path)
+		}
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	path, err := os.ReadFile(filepath.Join(dir, "classpath")) //nolint:gosec // of this tree
+	if err != nil {
+		return "", err
+	}
+	classes := filepath.Join(dir, "classes")
+	all := classes + string(os.PathListSeparator) + strings.TrimSpace(string(path))
+	return all, run(dir, "javac", append([]string{"-cp", all, "-d", classes}, sources...)...)
 }
 
 // once installs libraries into a folder of their own, unless that has been done with the
@@ -198,11 +250,14 @@ func absolute(path string) string {
 	return out
 }
 
-// content returns content as JSON has it.
+// content returns content as JSON has it, also when it is a text that holds JSON.
 func content(c event.Content) any {
 	var out any
 	if json.Unmarshal(c.Raw(), &out) != nil {
 		return nil
+	}
+	if text, ok := out.(string); ok && json.Unmarshal([]byte(text), &out) != nil {
+		return text
 	}
 	return out
 }

@@ -148,7 +148,7 @@ func (w *world) read(t *testing.T) []kafka.Message {
 		if end == w.next[id] {
 			continue
 		}
-		r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{w.brokers}, Topic: topic, Partition: id, MaxBytes: 10 << 20})
+		r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{w.brokers}, Topic: topic, Partition: id, MaxBytes: 10 << 20, MaxWait: look})
 		err := r.SetOffset(w.next[id])
 		for err == nil && w.next[id] < end {
 			var m kafka.Message
