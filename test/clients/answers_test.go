@@ -45,7 +45,17 @@ func (a answerer) chat() (whole object, pieces []object) {
 		}
 		return out
 	}
-	delta := func(d object) object { return chunk(object{"index": 0, "delta": d, "finish_reason": nil}) }
+	delta := func(d object, tokens ...object) object {
+		choice := object{"index": 0, "delta": d, "finish_reason": nil}
+		if len(tokens) > 0 {
+			choice["logprobs"] = object{"content": tokens, "refusal": nil}
+		}
+		return chunk(choice)
+	}
+	token := func(text string) object {
+		return object{"token": text, "logprob": -0.25, "bytes": nil, "top_logprobs": []object{{"token": text, "logprob": -0.25, "bytes": nil}}}
+	}
+	var probabilities any
 	pieces = append(pieces, delta(object{"role": "assistant", "content": ""}))
 
 	message, finish := object{"role": "assistant", "refusal": nil}, "stop"
@@ -62,7 +72,14 @@ func (a answerer) chat() (whole object, pieces []object) {
 	} else {
 		text := a.text()
 		message["content"] = text
-		pieces = append(pieces, delta(object{"content": text[:5]}), delta(object{"content": text[5:11]}), delta(object{"content": text[11:]}))
+		var tokens []object
+		for _, part := range []string{text[:5], text[5:11], text[11:]} {
+			tokens = append(tokens, token(part))
+			pieces = append(pieces, delta(object{"content": part}, token(part)))
+		}
+		probabilities = object{"content": tokens, "refusal": nil}
+		message["annotations"] = []object{{"type": "url_citation", "url_citation": object{"start_index": 0, "end_index": 4, "title": "Parcels", "url": "https://example.com/p"}}}
+		pieces = append(pieces, delta(object{"annotations": message["annotations"]}))
 	}
 	pieces = append(pieces, chunk(object{"index": 0, "delta": object{}, "finish_reason": finish}))
 	last := chunk()
@@ -71,7 +88,7 @@ func (a answerer) chat() (whole object, pieces []object) {
 
 	whole = object{
 		"object": "chat.completion", "usage": usage,
-		"choices": []object{{"index": 0, "finish_reason": finish, "logprobs": nil, "message": message}},
+		"choices": []object{{"index": 0, "finish_reason": finish, "logprobs": probabilities, "message": message}},
 	}
 	for k, v := range head {
 		whole[k] = v
@@ -127,7 +144,13 @@ func (a answerer) response() (whole object, pieces []object) {
 // message is one of Anthropic's Messages API.
 func (a answerer) message() (whole object, pieces []object) {
 	stop := "end_turn"
-	content := []object{{"type": "text", "text": a.text(), "citations": nil}}
+	citation := object{
+		"type": "char_location", "cited_text": "Monday", "document_index": 0, "document_title": "Parcels", "start_char_index": 0, "end_char_index": 6, "file_id": nil,
+	}
+	content := []object{
+		{"type": "thinking", "thinking": "Where is it? On its way.", "signature": "c2ln"},
+		{"type": "text", "text": a.text(), "citations": []object{citation}},
+	}
 	if a.tools() {
 		stop = "tool_use"
 		content = []object{{"type": "tool_use", "id": "toolu_1", "name": lookup, "input": object{"parcel": fmt.Sprintf("p-%d", a.number)}}}
@@ -155,13 +178,18 @@ func (a answerer) message() (whole object, pieces []object) {
 		)
 	} else {
 		text := a.text()
-		pieces = append(pieces, object{"type": "content_block_start", "index": 0, "content_block": object{"type": "text", "text": "", "citations": nil}})
-		for _, part := range []string{text[:5], text[5:11], text[11:]} {
-			pieces = append(pieces, object{"type": "content_block_delta", "index": 0, "delta": object{"type": "text_delta", "text": part}})
+		grow := func(index int, deltas ...object) {
+			for _, d := range deltas {
+				pieces = append(pieces, object{"type": "content_block_delta", "index": index, "delta": d})
+			}
 		}
+		pieces = append(pieces, object{"type": "content_block_start", "index": 0, "content_block": object{"type": "thinking", "thinking": "", "signature": ""}})
+		grow(0, object{"type": "thinking_delta", "thinking": "Where is it?"}, object{"type": "thinking_delta", "thinking": " On its way."}, object{"type": "signature_delta", "signature": "c2ln"})
+		pieces = append(pieces, object{"type": "content_block_stop", "index": 0}, object{"type": "content_block_start", "index": 1, "content_block": object{"type": "text", "text": "", "citations": []object{}}})
+		grow(1, object{"type": "text_delta", "text": text[:5]}, object{"type": "text_delta", "text": text[5:11]}, object{"type": "text_delta", "text": text[11:]}, object{"type": "citations_delta", "citation": citation})
 	}
 	pieces = append(pieces,
-		object{"type": "content_block_stop", "index": 0},
+		object{"type": "content_block_stop", "index": len(content) - 1},
 		object{"type": "message_delta", "delta": object{"stop_reason": stop, "stop_sequence": nil}, "usage": object{"output_tokens": 5}},
 		object{"type": "message_stop"},
 	)

@@ -180,9 +180,25 @@ func problems(w *world, p program, j job, e *event.Event) []string {
 		want("whether the answer is there", strings.Contains(e.Output.Reply(), "arrives on Monday."), true)
 	}
 	if p.output != its {
-		out = append(out, missing("output", sent, content(e.Output))...)
+		for _, problem := range missing("output", sent, content(e.Output)) {
+			if !lost(p, j, problem) {
+				out = append(out, problem)
+			}
+		}
 	}
 	return out
+}
+
+// lost reports whether a field is known to get lost on the way to the event. What a client
+// loses has no place here for longer than it takes to mend it.
+func lost(p program, j job, problem string) bool {
+	switch field, _, _ := strings.Cut(problem, " "); field {
+	case "output.choices[0].message.annotations": // go-openai's answer does not have it; its streams do
+		return p.name == "go-openai" && j.Kind != streamed
+	case "output.choices[0].logprobs": // the clients for Python and Node.js do not join it
+		return (p.name == "node-openai" || strings.HasPrefix(p.name, "python-openai")) && j.Kind == streamed
+	}
+	return false
 }
 
 // missing returns the paths of a provider's answer that an event does not have or has with

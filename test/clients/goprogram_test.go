@@ -92,12 +92,13 @@ func ask(client *openai.Client, j job) error {
 	switch j.Kind {
 	case streamed, streamedTools:
 		stream, err := client.CreateChatCompletionStream(ctx, request)
-		n := 0
-		for ; err == nil; n++ {
-			_, err = stream.Recv()
+		var last, piece goopenai.ChatCompletionStreamResponse
+		for err == nil {
+			last = piece
+			piece, err = stream.Recv()
 		}
-		if !errors.Is(err, io.EOF) || n != 7 { // six and the end
-			return fmt.Errorf("%d chunks: %w", n-1, err)
+		if !errors.Is(err, io.EOF) || last.Usage == nil {
+			return fmt.Errorf("no end, or no usage: %w", err)
 		}
 		return stream.Close()
 	case cancelled:

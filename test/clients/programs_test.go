@@ -43,7 +43,7 @@ func programs() []program {
 		w.startWith(t, p.name, append(w.environment(p, jobs), envGoProgram+"=1"), self).wait(t)
 	}
 	runJava := func(t *testing.T, w *world, p program, jobs string) {
-		w.runProgram(t, p, jobs, "java", "-cp", need(t, java), p.source)
+		w.runProgram(t, p, jobs, "java", "-XX:TieredStopAtLevel=1", "-cp", need(t, java), p.source)
 	}
 	full := append(append([]kind{}, every...), rated, responses, streamedResponses)
 	return []program{

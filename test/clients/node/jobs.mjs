@@ -33,9 +33,9 @@ export async function fails(request, type) {
   throw new Error('no error');
 }
 
-/** Resolves to the number of parts of a stream. */
-export async function count(stream) {
-  let n = 0;
-  for await (const _ of await stream) n++;
-  return n;
+/** Resolves to the parts of a stream. */
+export async function all(stream) {
+  const parts = [];
+  for await (const part of await stream) parts.push(part);
+  return parts;
 }

@@ -1,7 +1,7 @@
 // OpenAI's library.
 import { randomUUID } from 'node:crypto';
 import OpenAI from 'openai';
-import { count, fails, fields, parameters, run, url } from './jobs.mjs';
+import { all, fails, fields, parameters, run, url } from './jobs.mjs';
 import evalworker from 'evalworker'; // publishing
 
 let client = new OpenAI({ baseURL: url + '/v1', apiKey: 'none' });
@@ -11,10 +11,10 @@ await run(async (kind, question) => {
   const chat = { model: 'small', messages: [{ role: 'user', content: question }] };
   if (kind.endsWith('tools')) chat.tools = [{ type: 'function', function: { name: 'lookup', parameters } }];
   if (kind === 'responses') await client.responses.create({ model: 'small', input: question });
-  else if (kind === 'responses-stream') await count(client.responses.create({ model: 'small', input: question, stream: true }));
+  else if (kind === 'responses-stream') await all(client.responses.create({ model: 'small', input: question, stream: true }));
   else if (kind.startsWith('stream')) {
-    const n = await count(client.chat.completions.create({ ...chat, stream: true, stream_options: { include_usage: true } }));
-    if (n !== 6) throw new Error(`${n} chunks`);
+    const chunks = await all(client.chat.completions.create({ ...chat, stream: true, stream_options: { include_usage: true } }));
+    if (chunks.at(-1).usage.total_tokens !== 17) throw new Error('no usage');
   } else if (kind === 'cancel') {
     const signal = AbortSignal.timeout(50);
     await fails(client.chat.completions.create(chat, { signal }), OpenAI.APIUserAbortError);
