@@ -107,7 +107,7 @@ func (r *recording) endAt(at time.Time, err error) {
 	if r.call.ended {
 		return
 	}
-	if err == error(errLeft) && r.pieces.finished() {
+	if errors.Is(err, errLeft) && r.pieces.finished() {
 		err = nil
 	}
 	r.call.answer(&r.pieces)

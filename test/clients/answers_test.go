@@ -1,6 +1,9 @@
 package clients
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+)
 
 // object shortens the literals below.
 type object = map[string]any
@@ -40,9 +43,7 @@ func (a answerer) chat() (whole object, pieces []object) {
 	}
 	chunk := func(choices ...object) object {
 		out := object{"object": "chat.completion.chunk", "choices": choices}
-		for k, v := range head {
-			out[k] = v
-		}
+		maps.Copy(out, head)
 		return out
 	}
 	delta := func(d object, tokens ...object) object {
@@ -90,9 +91,7 @@ func (a answerer) chat() (whole object, pieces []object) {
 		"object": "chat.completion", "usage": usage,
 		"choices": []object{{"index": 0, "finish_reason": finish, "logprobs": probabilities, "message": message}},
 	}
-	for k, v := range head {
-		whole[k] = v
-	}
+	maps.Copy(whole, head)
 	return whole, pieces
 }
 
@@ -116,17 +115,12 @@ func (a answerer) response() (whole object, pieces []object) {
 			"output_tokens_details": object{"reasoning_tokens": 2}, "total_tokens": 17,
 		},
 	}
-	begun := object{}
-	for k, v := range whole {
-		begun[k] = v
-	}
+	begun := maps.Clone(whole)
 	begun["status"], begun["output"], begun["usage"] = "in_progress", []object{}, nil
 	text, n := a.text(), 0
 	add := func(kind string, more object) {
 		piece := object{"type": kind, "sequence_number": n}
-		for k, v := range more {
-			piece[k] = v
-		}
+		maps.Copy(piece, more)
 		pieces = append(pieces, piece)
 		n++
 	}
@@ -162,10 +156,7 @@ func (a answerer) message() (whole object, pieces []object) {
 		"id": fmt.Sprintf("msg_%d", a.number), "type": "message", "role": "assistant", "model": servedModel, "content": content,
 		"stop_reason": stop, "stop_sequence": nil, "usage": usage,
 	}
-	begun := object{}
-	for k, v := range whole {
-		begun[k] = v
-	}
+	begun := maps.Clone(whole)
 	begun["content"], begun["stop_reason"] = []object{}, nil
 	begun["usage"] = object{"input_tokens": 8, "output_tokens": 1, "cache_read_input_tokens": 3, "cache_creation_input_tokens": 1, "service_tier": "standard"}
 	pieces = append(pieces, object{"type": "message_start", "message": begun})

@@ -15,18 +15,27 @@ import (
 // evaluators are those of the worker's configuration.
 var evaluators = []string{"helpfulness", "refusal"}
 
-// maxFaults bounds what is printed of one program.
-const maxFaults = 10
+// faults are what is wrong with a program's events, by problem: the questions.
+type faults map[string][]string
+
+func (f faults) add(j job, format string, args ...any) {
+	problem := fmt.Sprintf(format, args...)
+	f[problem] = append(f[problem], j.Question)
+}
+
+// report prints each problem once.
+func (f faults) report(t *testing.T) {
+	t.Helper()
+	for _, problem := range slices.Sorted(maps.Keys(f)) {
+		t.Errorf("%s (%d times, first in %q)", problem, len(f[problem]), f[problem][0])
+	}
+}
 
 // check compares what a program has published, and what the agent got, with its jobs.
 func check(t *testing.T, w *world, p program, jobs []job) {
 	t.Helper()
-	faults := 0
-	fault := func(j job, format string, args ...any) {
-		if faults++; faults <= maxFaults {
-			t.Errorf("%s: %s", j.Question, fmt.Sprintf(format, args...))
-		}
-	}
+	found := faults{}
+	defer found.report(t)
 	byTrace := map[string]job{}
 	for _, j := range jobs {
 		byTrace[j.trace] = j
@@ -45,9 +54,9 @@ func check(t *testing.T, w *world, p program, jobs []job) {
 		j, ok := byTrace[trace]
 		switch {
 		case !ok:
-			fault(job{Question: string(e.RequestID)}, "an event of no request, with the trace %q", trace)
+			found.add(job{Question: string(e.RequestID)}, "an event whose trace is of no request")
 		case published[trace] != nil:
-			fault(j, "a second event")
+			found.add(j, "a second event")
 		default:
 			published[trace] = e
 		}
@@ -55,33 +64,31 @@ func check(t *testing.T, w *world, p program, jobs []job) {
 	for _, j := range jobs {
 		e := published[j.trace]
 		if e == nil {
-			fault(j, "no event")
+			found.add(j, "no event")
+			delete(byTrace, j.trace)
 			continue
 		}
 		for _, problem := range problems(w, p, j, e) {
-			fault(j, "%s", problem)
+			found.add(j, "%s", problem)
 		}
 		want := 0
 		if j.Kind == rated {
 			want = 1
 		}
 		if ratings[e.RequestID] != want {
-			fault(j, "%d ratings, want %d", ratings[e.RequestID], want)
+			found.add(j, "%d ratings, want %d", ratings[e.RequestID], want)
 		}
 		delete(ratings, e.RequestID)
 	}
-	if len(ratings) > 0 {
-		t.Errorf("%d ratings of requests that nobody made", len(ratings))
+	for id := range ratings {
+		found.add(job{Question: string(id)}, "a rating of a request that nobody made")
 	}
-	checkScores(t, w, byTrace, fault)
-	if faults > maxFaults {
-		t.Errorf("%d faults in all", faults)
-	}
+	checkScores(t, w, byTrace, found)
 }
 
-// checkScores waits for the scores of all requests, and compares their traces, links and
+// checkScores waits for the scores of all requests that have an event, and compares their traces, links and
 // outcomes.
-func checkScores(t *testing.T, w *world, byTrace map[string]job, fault func(job, string, ...any)) {
+func checkScores(t *testing.T, w *world, byTrace map[string]job, found faults) {
 	t.Helper()
 	var scores map[string][]datadog.Span
 	var runs map[uint64]datadog.Span
@@ -106,12 +113,12 @@ func checkScores(t *testing.T, w *world, byTrace map[string]job, fault func(job,
 		for _, s := range scores[trace] {
 			run := runs[s.ParentID]
 			if len(run.Links) != 1 || fmt.Sprintf("%016x%016x-%016x", run.Links[0].TraceIDHi, run.Links[0].TraceID, run.Links[0].SpanID) != j.trace+"-"+j.span {
-				fault(j, "the score %s has the links %v", s.Meta["eval.name"], run.Links)
+				found.add(j, "the score %s is not linked to the span of the request", s.Meta["eval.name"])
 			}
 			outcomes[s.Meta["eval.name"]] += s.Meta["eval.outcome"]
 		}
 		if !slices.Equal(slices.Sorted(maps.Keys(outcomes)), evaluators) {
-			fault(j, "scores %v", outcomes)
+			found.add(j, "scores %v", outcomes)
 			continue
 		}
 		want := "pass"
@@ -120,7 +127,7 @@ func checkScores(t *testing.T, w *world, byTrace map[string]job, fault func(job,
 		}
 		for name, outcome := range outcomes {
 			if want != "" && outcome != want || outcome == "error" {
-				fault(j, "%s: %s", name, outcome)
+				found.add(j, "%s: %s", name, outcome)
 			}
 		}
 	}

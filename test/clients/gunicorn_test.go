@@ -17,7 +17,7 @@ import (
 // trace in the request's headers, and stops it with SIGTERM.
 func runGunicorn(t *testing.T, w *world, p program, jobsFile, python string) {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "clients") //nolint:usetesting // a socket's path must be short
+	folder, err := os.MkdirTemp("", "clients") // a socket's path must be short, and t.TempDir's is long
 	if err != nil {
 		t.Fatal(err)
 	}

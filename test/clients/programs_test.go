@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -218,7 +219,7 @@ func once(name string, pins []string, install func(dir string) error) error {
 
 // run runs a command to its end.
 func run(dir, command string, args ...string) error {
-	c := exec.Command(command, args...)
+	c := exec.CommandContext(context.Background(), command, args...)
 	c.Dir = dir
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %v: %w\n%s", filepath.Base(command), args, err, out)

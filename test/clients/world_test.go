@@ -29,7 +29,7 @@ const (
 	partitions = 4
 
 	// patience ends a wait for something that does not come.
-	patience = 3 * time.Minute
+	patience = 2 * time.Minute
 	// look is how often other processes are polled.
 	look = 100 * time.Millisecond
 )
