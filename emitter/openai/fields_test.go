@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -123,6 +124,23 @@ func TestStreamThatIsLeftAfterItsEnd(t *testing.T) {
 	_, _ = stream.Recv()
 	if e := only(t, published); e.Status != "success" || e.ErrorType != "" || e.FinishReason != "tool_calls" {
 		t.Errorf("%s, %q, %q", e.Status, e.ErrorType, e.FinishReason)
+	}
+}
+
+// TestStreamThatCannotBeRead: a piece that is no JSON is the library's error, and the event's.
+func TestStreamThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	client, published := wrapped(t, 200, asStream([]string{pieces[0], pieces[1], `{"choices":`}))
+	stream, err := client.CreateChatCompletionStream(t.Context(), request)
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	if errors.Is(err, io.EOF) {
+		t.Error("no error")
+	}
+	_ = stream.Close()
+	if e := only(t, published); e.Status != "error" || e.ErrorType == "cancelled" || e.Output.Reply() != "Look" {
+		t.Errorf("%s, %q, %q", e.Status, e.ErrorType, e.Output.Reply())
 	}
 }
 

@@ -47,8 +47,11 @@ func (leftError) Is(target error) bool { return target == context.Canceled }
 // Recv is the library's method.
 func (s *Stream) Recv() (piece openai.ChatCompletionStreamResponse, err error) {
 	raw, err := s.RecvRaw()
-	if err == nil {
-		err = json.Unmarshal(raw, &piece)
+	if err != nil {
+		return piece, err
+	}
+	if err = json.Unmarshal(raw, &piece); err != nil {
+		s.recording.end(err)
 	}
 	return piece, err
 }
