@@ -15,7 +15,7 @@ import (
 )
 
 // Emitter takes events; *emitter.Emitter is one. The context is that of the request, for
-// its trace, and may have ended.
+// its trace; when the request's has ended, it is one that ends in a moment.
 type Emitter interface {
 	Emit(ctx context.Context, e event.Event) error
 }
