@@ -108,6 +108,7 @@ var layers = map[string][]string{
 
 	// The program as a whole, from outside.
 	"test/application": {},
+	"test/clients":     {},
 	"test/faults":      {},
 
 	// The programs.

@@ -2,19 +2,20 @@ package openai
 
 import (
 	"context"
-	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"time"
+	"sync/atomic"
 
 	"github.com/sashabaranov/go-openai"
 
 	"github.com/evalworker/evalworker/event"
 )
 
-// Emitter takes events; *emitter.Emitter is one.
+// Emitter takes events; *emitter.Emitter is one. The context is that of the request, for
+// its trace; when the request's has ended, it is one that ends in a moment.
 type Emitter interface {
 	Emit(ctx context.Context, e event.Event) error
 }
@@ -23,43 +24,23 @@ type Emitter interface {
 // concurrent use, as the library's is.
 type Client struct {
 	*openai.Client
-	emitter  Emitter
-	defaults event.Event
+	emitter Emitter
+	set     []func(*event.Event)
 }
 
-// Wrap returns a client that publishes each chat completion with the fields of defaults,
-// whose Provider is "openai" if it is empty.
-func Wrap(c *openai.Client, em Emitter, defaults event.Event) *Client {
-	if defaults.Provider == "" {
-		defaults.Provider = "openai"
-	}
-	return &Client{c, em, defaults}
-}
-
-type withKey struct{}
-
-// With returns a context whose requests have what set writes into their events. Nested
-// ones add up, and the inner one counts. A RequestID that it sets must be unique; feedback
-// names a request by it.
-func With(ctx context.Context, set func(*event.Event)) context.Context {
-	outer, _ := ctx.Value(withKey{}).(func(*event.Event))
-	return context.WithValue(ctx, withKey{}, func(e *event.Event) {
-		if outer != nil {
-			outer(e)
-		}
-		set(e)
-	})
+// Wrap returns a client that publishes each chat completion. What set writes into an event
+// holds for all requests of the client, such as Feature, PromptName and PromptVersion;
+// without another one, the Provider is "openai".
+func Wrap(c *openai.Client, em Emitter, set ...func(*event.Event)) *Client {
+	return &Client{c, em, set}
 }
 
 // CreateChatCompletion is the library's method, published.
 func (c *Client) CreateChatCompletion(ctx context.Context, request openai.ChatCompletionRequest) (openai.ChatCompletionResponse, error) {
-	call := c.begin(ctx, request)
+	ctx, call := c.begin(ctx, &request)
 	answer, err := c.Client.CreateChatCompletion(ctx, request)
 	if err == nil {
-		call.answer(answer.Model, answer, &answer.Usage)
-		if len(answer.Choices) > 0 {
-			call.event.FinishReason = string(answer.Choices[0].FinishReason)
-		}
+		call.answer(answer)
 	}
 	call.end(err)
 	return answer, err
@@ -67,39 +48,139 @@ func (c *Client) CreateChatCompletion(ctx context.Context, request openai.ChatCo
 
 // CreateChatCompletionStream is the library's method, published when the stream ends.
 func (c *Client) CreateChatCompletionStream(ctx context.Context, request openai.ChatCompletionRequest) (*Stream, error) {
-	call := c.begin(ctx, request)
-	call.event.Streaming = new(true)
+	ctx, call := c.begin(ctx, &request)
+	call.event.Streaming = pointer(true)
 	stream, err := c.Client.CreateChatCompletionStream(ctx, request)
 	if err != nil {
 		call.end(err)
 		return nil, err
 	}
-	return &Stream{ChatCompletionStream: stream, call: call}, nil
+	return newStream(stream, call), nil
 }
 
-// call is one request that is under way. It belongs to the goroutine that makes it.
-type call struct {
-	emitter Emitter
-	ctx     context.Context //nolint:containedctx // of the request, for its trace
-	event   event.Event
-	began   time.Time
-	ended   bool
+// Feedback publishes what a user thought of an answer: up, down, or a number with
+// UserRatingMax. The id is that of [LastRequestID]. Fields of the client and of the context
+// are in its event, a comment for example:
+//
+//	ctx = openai.With(ctx, func(e *event.Event) { e.Comment = words })
+//
+// The error is the emitter's.
+func (c *Client) Feedback(ctx context.Context, id event.RequestID, rating event.Rating) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("publish feedback on %s: panic: %T", id, p)
+		}
+	}()
+	if c.emitter == nil {
+		return nil
+	}
+	e := event.Event{}
+	c.fill(ctx, &e)
+	e.Kind, e.RequestID, e.UserRating = event.KindUserFeedback, id, rating
+	return c.emitter.Emit(ctx, e)
 }
 
-func (c *Client) begin(ctx context.Context, request openai.ChatCompletionRequest) *call {
-	e := c.defaults
-	e.TraceContext = maps.Clone(e.TraceContext) // With may write into it
-	e.Kind = event.KindRequestCompleted
-	e.RequestID = event.RequestID("req_" + rand.Text())
-	e.Model = request.Model
-	e.Input = content(request.Messages)
-	if len(request.Tools) > 0 {
-		e.Tools = content(request.Tools)
+// fill writes the fields of the client and of the context into an event.
+func (c *Client) fill(ctx context.Context, e *event.Event) {
+	e.Provider = "openai"
+	for _, set := range c.set {
+		apply(set, e)
 	}
-	if set, ok := ctx.Value(withKey{}).(func(*event.Event)); ok {
-		set(&e)
+	scopeOf(ctx).apply(e)
+}
+
+// apply runs a function of the application. What it had written before a panic stays.
+func apply(set func(*event.Event), e *event.Event) {
+	defer survive()
+	set(e)
+}
+
+// survive ends a panic of what is done for publishing: a request goes on without its event.
+// It must be deferred itself.
+func survive() { _ = recover() }
+
+// scope is what one call of With adds to a context.
+type scope struct {
+	outer *scope
+	set   func(*event.Event)
+	last  atomic.Pointer[event.RequestID] // of the requests inside
+}
+
+type scopeKey struct{}
+
+func scopeOf(ctx context.Context) *scope {
+	s, _ := ctx.Value(scopeKey{}).(*scope)
+	return s
+}
+
+func (s *scope) apply(e *event.Event) {
+	if s != nil {
+		s.outer.apply(e)
+		apply(s.set, e)
 	}
-	return &call{emitter: c.emitter, ctx: ctx, event: e, began: time.Now()}
+}
+
+// begun notes a request in all scopes that it is inside of.
+func (s *scope) begun(id event.RequestID) {
+	for ; s != nil; s = s.outer {
+		s.last.Store(&id)
+	}
+}
+
+// With returns a context whose requests have what set writes into their events: session,
+// user, tenant, what was retrieved, another prompt. Nested ones add up, and the inner one
+// counts. A RequestID that it sets must be unique. set may be called by several requests at
+// once, each with its own event.
+func With(ctx context.Context, set func(*event.Event)) context.Context {
+	return context.WithValue(ctx, scopeKey{}, &scope{outer: scopeOf(ctx), set: set})
+}
+
+// LastRequestID returns the id of the last request that was begun with this context of
+// [With], or with one made from it; [Client.Feedback] needs it. It is empty when there was
+// none, and for a context without With.
+func LastRequestID(ctx context.Context) event.RequestID {
+	s := scopeOf(ctx)
+	if s == nil {
+		return ""
+	}
+	if id := s.last.Load(); id != nil {
+		return *id
+	}
+	return ""
+}
+
+// UserIDHash returns a user's id for the field UserIDHash: its SHA-256 in hexadecimal
+// digits. Ids that can be guessed, such as numbers, can be found from it: put a secret in
+// front of them.
+func UserIDHash(id string) string {
+	sum := sha256.Sum256([]byte(id))
+	return hex.EncodeToString(sum[:])
+}
+
+// errorType returns a short class of an error, without its text, which may hold content.
+func errorType(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "cancelled"
+	}
+	var timeout interface{ Timeout() bool }
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return "timeout"
+	}
+	var api *openai.APIError
+	if errors.As(err, &api) {
+		if code, ok := api.Code.(string); ok && code != "" {
+			return code
+		}
+		if api.Type != "" {
+			return api.Type
+		}
+		return fmt.Sprintf("http_%d", api.HTTPStatusCode)
+	}
+	var request *openai.RequestError
+	if errors.As(err, &request) && request.HTTPStatusCode != 0 {
+		return fmt.Sprintf("http_%d", request.HTTPStatusCode)
+	}
+	return "connection"
 }
 
 // content returns v as the library sends it. What it cannot write it does not send either,
@@ -112,64 +193,4 @@ func content(v any) event.Content {
 	return event.JSON(b)
 }
 
-// answer puts an answer into the event.
-func (c *call) answer(model string, answer any, usage *openai.Usage) {
-	if model != "" {
-		c.event.Model = model
-	}
-	c.event.Output = content(answer)
-	if usage == nil || usage.TotalTokens == 0 && usage.PromptTokens == 0 && usage.CompletionTokens == 0 {
-		return // some servers count nothing
-	}
-	c.event.InputTokens = new(int64(usage.PromptTokens))
-	c.event.OutputTokens = new(int64(usage.CompletionTokens))
-	c.event.TotalTokens = new(int64(usage.TotalTokens))
-}
-
-// end publishes the event, once. A request that its context ended is published all the same.
-func (c *call) end(err error) {
-	if c.ended {
-		return
-	}
-	c.ended = true
-	c.event.LatencyMS = new(c.elapsed())
-	c.event.OccurredAt = time.Now()
-	c.event.Status = "success"
-	if err != nil {
-		c.event.Status, c.event.ErrorType = "error", errorType(err)
-	}
-	ctx := c.ctx
-	if ctx.Err() != nil {
-		ctx = context.WithoutCancel(ctx)
-	}
-	_ = c.emitter.Emit(ctx, c.event) // the emitter counts what it does not take
-}
-
-// elapsed returns milliseconds since the request began.
-func (c *call) elapsed() float64 { return float64(time.Since(c.began).Microseconds()) / 1000 }
-
-// errorType returns a short class of an error, without its text, which may hold content.
-func errorType(err error) string {
-	if errors.Is(err, context.Canceled) {
-		return "cancelled"
-	}
-	if timeout, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err); ok && timeout.Timeout() {
-		return "timeout"
-	}
-	if api, ok := errors.AsType[*openai.APIError](err); ok {
-		if code, ok := api.Code.(string); ok && code != "" {
-			return code
-		}
-		if api.Type != "" {
-			return api.Type
-		}
-		return fmt.Sprintf("http_%d", api.HTTPStatusCode)
-	}
-	if request, ok := errors.AsType[*openai.RequestError](err); ok && request.HTTPStatusCode != 0 {
-		return fmt.Sprintf("http_%d", request.HTTPStatusCode)
-	}
-	return "connection"
-}
+func pointer[T any](v T) *T { return &v }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 
@@ -52,11 +51,8 @@ func wrapped(t *testing.T, status int, answer string, more ...func(*event.Event)
 	cfg := goopenai.DefaultConfig("none")
 	cfg.BaseURL = server.URL
 	published := &events{}
-	defaults := event.Event{Feature: "support", PromptName: "triage", PromptVersion: "v3"}
-	for _, set := range more {
-		set(&defaults)
-	}
-	return openai.Wrap(goopenai.NewClientWithConfig(cfg), published, defaults), published
+	set := append([]func(*event.Event){func(e *event.Event) { e.Feature, e.PromptName, e.PromptVersion = "support", "triage", "v3" }}, more...)
+	return openai.Wrap(goopenai.NewClientWithConfig(cfg), published, set...), published
 }
 
 func asStream(pieces []string) string {
@@ -179,28 +175,6 @@ func TestStreamThatIsLeft(t *testing.T) {
 	}
 	if e := only(t, published); e.Output.Reply() != "Look" || e.Status != "error" || e.ErrorType != "cancelled" {
 		t.Errorf("%q, %s, %s", e.Output.Reply(), e.Status, e.ErrorType)
-	}
-}
-
-func TestWith(t *testing.T) {
-	t.Parallel()
-	shared := event.TraceContext{"x-datadog-trace-id": "7"}
-	client, published := wrapped(t, 200, whole, func(e *event.Event) { e.TraceContext = shared })
-	ctx := openai.With(t.Context(), func(e *event.Event) { e.SessionID, e.Feature = "s1", "a" })
-	ctx = openai.With(ctx, func(e *event.Event) { e.Feature, e.RequestID = "b", "r1" })
-	if _, err := client.CreateChatCompletion(ctx, request); err != nil {
-		t.Fatal(err)
-	}
-	_, err := client.CreateChatCompletion(openai.With(t.Context(), func(e *event.Event) { e.TraceContext["traceparent"] = "theirs" }), request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if shared["traceparent"] != "" {
-		t.Error("a request has written into the fields of the others")
-	}
-	e := (*published)[0]
-	if got := []string{e.SessionID, e.Feature, string(e.RequestID), e.PromptName}; !slices.Equal(got, []string{"s1", "b", "r1", "triage"}) {
-		t.Error(got)
 	}
 }
 

@@ -2,141 +2,117 @@ package openai
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
-	"slices"
+	"runtime"
+	"sync"
+	"time"
 
 	"github.com/sashabaranov/go-openai"
 )
 
-// Stream is a stream of go-openai that is published when it ends, fails or is closed.
+// Stream is a stream of go-openai that is published once: when it ends, fails or is closed,
+// or when the application has left it without a word and its memory is collected.
 type Stream struct {
 	*openai.ChatCompletionStream
-	call   *call
-	answer openai.ChatCompletionResponse
-	texts  []texts // of the answer's choices
-	usage  *openai.Usage
+	recording *recording
 }
 
-// texts are the long texts of a choice so far. To join them as strings would copy the whole
-// for each piece.
-type texts struct{ content, refusal, reasoning []byte }
+// recording is what has come of a stream. It must not refer to the Stream, which would then
+// never be collected.
+type recording struct {
+	mu     sync.Mutex // guards all below: a stream may be closed by another goroutine than reads it
+	call   *call
+	pieces pieces
+	last   time.Time // when the last piece came
+}
 
-// errClosedEarly is the outcome of a stream that the application leaves.
-var errClosedEarly = closedEarly{}
+func newStream(stream *openai.ChatCompletionStream, call *call) *Stream {
+	s := &Stream{stream, &recording{call: call, last: call.began}}
+	runtime.AddCleanup(s, (*recording).abandon, s.recording)
+	return s
+}
 
-type closedEarly struct{}
+// errLeft is the outcome of a stream that the application leaves.
+var errLeft = leftError{}
 
-func (closedEarly) Error() string { return "the stream was closed before its end" }
+type leftError struct{}
+
+func (leftError) Error() string { return "the stream was left before its end" }
 
 // Is makes it a cancellation.
-func (closedEarly) Is(target error) bool { return target == context.Canceled }
+func (leftError) Is(target error) bool { return target == context.Canceled }
 
 // Recv is the library's method.
-func (s *Stream) Recv() (openai.ChatCompletionStreamResponse, error) {
-	piece, err := s.ChatCompletionStream.Recv()
-	switch {
-	case err == nil:
-		s.add(&piece)
-	case errors.Is(err, io.EOF):
-		s.end(nil)
-	default:
-		s.end(err)
+func (s *Stream) Recv() (piece openai.ChatCompletionStreamResponse, err error) {
+	raw, err := s.RecvRaw()
+	if err != nil {
+		return piece, err
+	}
+	if err = json.Unmarshal(raw, &piece); err != nil {
+		s.recording.end(err)
 	}
 	return piece, err
 }
 
-// Close is the library's method. A stream that is closed before its end is published as
-// far as it came, as cancelled.
+// RecvRaw is the library's method.
+func (s *Stream) RecvRaw() ([]byte, error) {
+	raw, err := s.ChatCompletionStream.RecvRaw()
+	switch {
+	case err == nil:
+		s.recording.add(raw)
+	case errors.Is(err, io.EOF):
+		s.recording.end(nil)
+	default:
+		s.recording.end(err)
+	}
+	return raw, err
+}
+
+// Close is the library's method. A stream that is closed before its end is published as far
+// as it came: as cancelled, unless the model had finished.
 func (s *Stream) Close() error {
-	s.end(errClosedEarly)
+	s.recording.end(errLeft)
 	return s.ChatCompletionStream.Close()
 }
 
-func (s *Stream) end(err error) {
-	if !s.call.ended {
-		for i := range s.texts {
-			m, t := &s.answer.Choices[i].Message, &s.texts[i]
-			m.Content, m.Refusal, m.ReasoningContent = string(t.content), string(t.refusal), string(t.reasoning)
-		}
-		s.call.answer(s.answer.Model, s.answer, s.usage)
-		if len(s.answer.Choices) > 0 {
-			s.call.event.FinishReason = string(s.answer.Choices[0].FinishReason)
-		}
-	}
-	s.call.end(err)
-}
-
-// add joins a piece to the answer that the request would have had without streaming.
-func (s *Stream) add(piece *openai.ChatCompletionStreamResponse) {
-	s.answer.ID, s.answer.Model, s.answer.Created = piece.ID, piece.Model, piece.Created
-	s.answer.Object, s.answer.SystemFingerprint = "chat.completion", piece.SystemFingerprint
-	if piece.Usage != nil {
-		s.usage = piece.Usage
-		s.answer.Usage = *piece.Usage
-	}
-	for i := range piece.Choices {
-		part := &piece.Choices[i]
-		at := slices.IndexFunc(s.answer.Choices, func(c openai.ChatCompletionChoice) bool { return c.Index == part.Index })
-		if at < 0 {
-			at = len(s.answer.Choices)
-			s.answer.Choices = append(s.answer.Choices, openai.ChatCompletionChoice{
-				Index: part.Index, Message: openai.ChatCompletionMessage{Role: openai.ChatMessageRoleAssistant},
-			})
-			s.texts = append(s.texts, texts{})
-		}
-		choice := &s.answer.Choices[at]
-		if part.FinishReason != "" {
-			choice.FinishReason = part.FinishReason
-		}
-		m, d := &choice.Message, &part.Delta
-		if s.call.event.FirstTokenLatencyMS == nil && (d.Content != "" || d.Refusal != "" || d.ReasoningContent != "" || len(d.ToolCalls) > 0 || d.FunctionCall != nil) {
-			s.call.event.FirstTokenLatencyMS = new(s.call.elapsed())
-		}
-		t := &s.texts[at]
-		t.content = append(t.content, d.Content...)
-		t.refusal = append(t.refusal, d.Refusal...)
-		t.reasoning = append(t.reasoning, d.ReasoningContent...)
-		if d.FunctionCall != nil {
-			if m.FunctionCall == nil {
-				m.FunctionCall = &openai.FunctionCall{}
-			}
-			m.FunctionCall.Name += d.FunctionCall.Name
-			m.FunctionCall.Arguments += d.FunctionCall.Arguments
-		}
-		for j := range d.ToolCalls {
-			m.ToolCalls = addCall(m.ToolCalls, &d.ToolCalls[j])
-		}
+func (r *recording) add(raw []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	defer survive()
+	r.last = time.Now()
+	if r.pieces.add(raw) && r.call.event.FirstTokenLatencyMS == nil {
+		r.call.event.FirstTokenLatencyMS = pointer(r.call.since(r.last))
 	}
 }
 
-// maxCalls bounds the calls of one answer; a stream cannot ask for more memory by an index.
-const maxCalls = 1000
+func (r *recording) end(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.endAt(time.Now(), err)
+}
 
-// addCall joins a piece of a call to those of the answer. A server that sends no index
-// sends whole calls, or goes on with the last one.
-func addCall(calls []openai.ToolCall, piece *openai.ToolCall) []openai.ToolCall {
-	index := len(calls) - 1
-	switch {
-	case piece.Index != nil:
-		index = *piece.Index
-	case piece.ID != "" || index < 0:
-		index = len(calls)
+// abandon ends a stream that nobody has any more, at the time of its last piece. It runs
+// between collections of memory, and so does not wait for an emitter that blocks: its context
+// has ended.
+func (r *recording) abandon() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ctx, cancel := context.WithCancel(r.call.ctx)
+	cancel()
+	r.call.ctx = ctx
+	r.endAt(r.last, errLeft)
+}
+
+// endAt publishes the stream. The caller holds mu.
+func (r *recording) endAt(at time.Time, err error) {
+	if r.call.ended {
+		return
 	}
-	if index < 0 || index >= maxCalls {
-		return calls
+	if errors.Is(err, errLeft) && r.pieces.finished() {
+		err = nil
 	}
-	for len(calls) <= index {
-		calls = append(calls, openai.ToolCall{Type: openai.ToolTypeFunction})
-	}
-	call := &calls[index]
-	if piece.ID != "" {
-		call.ID = piece.ID
-	}
-	if piece.Type != "" {
-		call.Type = piece.Type
-	}
-	call.Function.Name += piece.Function.Name
-	call.Function.Arguments += piece.Function.Arguments
-	return calls
+	r.call.answer(&r.pieces)
+	r.call.endAt(at, err)
 }
