@@ -144,6 +144,7 @@ func (s *Spool) commit(groups []*group, size int64) {
 		s.stats.Appended += int64(len(g.records))
 	}
 	s.stats.Bytes += size
+	s.stats.Syncs++
 	s.announce()
 }
 
