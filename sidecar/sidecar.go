@@ -46,6 +46,8 @@ type Sidecar struct {
 	log          *slog.Logger
 	server       *serve.Server
 	intake       *intake // closed when the sidecar stops
+	bodies       bodies
+	tooLarge     *answer // to a body beyond the limit
 	forward      *forwarder
 	started      time.Time
 	found        spool.Stats // at the start
@@ -69,7 +71,8 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 	}
 	s := &Sidecar{
 		cfg: cfg, deps: deps, log: deps.Log.With("component", "sidecar"), started: time.Now(),
-		intake: newIntake(cfg.Concurrency), found: found,
+		intake: newIntake(cfg.Concurrency), bodies: bodies{limit: cfg.MaxBodyBytes}, found: found,
+		tooLarge: reject(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", cfg.MaxBodyBytes)),
 	}
 	s.forward = &forwarder{
 		spool: deps.Spool, limits: spool.Limits{Records: cfg.BatchEvents, Bytes: cfg.BatchBytes}, publisher: deps.Publisher,
