@@ -88,7 +88,7 @@ func sidecarCost(ctx context.Context, out io.Writer, opts options) (err error) {
 			if m.perSync > 0 {
 				perSync = fmt.Sprintf("%.1f", m.perSync)
 			}
-			fmt.Fprintf(out, "%-24s %16v %10.2f %12.0f %10v %10v %12s\n", fmt.Sprintf("%d clients%s", clients, name), time.Duration(m.cpu).Round(100*time.Nanosecond),
+			fmt.Fprintf(out, "%-24s %16v %10.2f %12.0f %10v %10v %12s\n", fmt.Sprintf("clients: %d%s", clients, name), time.Duration(m.cpu).Round(100*time.Nanosecond),
 				m.cpu/base.cpu, m.perSecond, time.Duration(m.p50).Round(10*time.Microsecond), time.Duration(m.p99).Round(10*time.Microsecond), perSync)
 		}
 	}
@@ -168,7 +168,7 @@ type sidecarProcess struct {
 
 // startSidecar starts a program's emitter serve and waits until it has an address.
 func startSidecar(ctx context.Context, program, brokers, spool string) (*sidecarProcess, error) {
-	cmd := exec.CommandContext(ctx, program, "serve", "--brokers", brokers, "--topic", sidecarTopic, "--listen", "127.0.0.1:0", "--spool-dir", spool) //nolint:gosec // programs of the caller
+	cmd := exec.CommandContext(ctx, program, "serve", "--brokers", brokers, "--topic", sidecarTopic, "--listen", "127.0.0.1:0", "--spool-dir", spool)
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
