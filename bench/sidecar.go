@@ -32,7 +32,7 @@ const (
 const (
 	sidecarTopic  = "bench"
 	sidecarWarmUp = 300 * time.Millisecond
-	sidecarRun    = 3 * time.Second
+	sidecarRun    = 2 * time.Second
 )
 
 // posted is what the clients of one run saw.
