@@ -23,7 +23,8 @@ import (
 type Publisher interface {
 	// MaxEventBytes is the size beyond which Check rejects every event.
 	MaxEventBytes() int
-	// Check reports why an event could never be published.
+	// Check reports why an event could never be published. It keeps neither of the two:
+	// the memory of value is used again.
 	Check(ev *event.Event, value []byte) error
 	// Publish tries once to write events in order.
 	Publish(ctx context.Context, events []emitter.EncodedEvent) (emitter.PublishResult, error)
