@@ -36,6 +36,9 @@ type job struct {
 	Topic   string
 	Profile string // file for a CPU profile; empty for none
 	Events  int64  // to read before the figures are printed; 0: until stdin ends
+	Addr    string // of the sidecar, for its clients
+	Clients int
+	Length  time.Duration // of the clients' run
 }
 
 // figures are a process's measurements of itself.
@@ -124,6 +127,10 @@ func runRole(ctx context.Context, role string) error {
 		return withProfile(j.Profile, func() error { return runReader(ctx, j) })
 	case roleWorker:
 		return withProfile(j.Profile, func() error { return runWorker(ctx, j) })
+	case roleBroker:
+		return runBroker(ctx, j)
+	case rolePoster:
+		return runPoster(ctx, j)
 	}
 	return fmt.Errorf("no role %q", role)
 }

@@ -32,7 +32,9 @@ func BenchmarkPost(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					rec := httptest.NewRecorder()
-					h.ServeHTTP(rec, httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/events", strings.NewReader(body)))
+					req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/events", strings.NewReader(body))
+					req.Host = "127.0.0.1:8788"
+					h.ServeHTTP(rec, req)
 					if rec.Code != http.StatusAccepted {
 						b.Errorf("%d %s", rec.Code, rec.Body)
 						return

@@ -20,7 +20,7 @@ import (
 // looks at the body.
 func promisesLines(r *http.Request) (bool, *answer) {
 	header := r.Header.Get("Content-Type")
-	if header == "" {
+	if header == "" || header == "application/json" {
 		return false, nil
 	}
 	mediaType, _, err := mime.ParseMediaType(header)
@@ -40,12 +40,12 @@ func promisesLines(r *http.Request) (bool, *answer) {
 // limit, whatever a few compressed bytes may expand to.
 func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *answer) {
 	limit := s.cfg.MaxBodyBytes
-	tooLarge := reject(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", limit))
+	tooLarge := s.tooLarge
 	if r.ContentLength > limit {
 		return nil, tooLarge
 	}
 	var in io.Reader = http.MaxBytesReader(w, r.Body, limit)
-	size := max(0, r.ContentLength)
+	size := r.ContentLength
 	switch encoding := strings.ToLower(r.Header.Get("Content-Encoding")); encoding {
 	case "", "identity":
 	case "gzip":
@@ -57,20 +57,16 @@ func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request) ([]byte, *ans
 	default:
 		return nil, reject(http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Encoding %q: want gzip, or none", encoding))
 	}
-	buf := bytes.NewBuffer(make([]byte, 0, min(size, limit)+bytes.MinRead))
-	n, err := buf.ReadFrom(io.LimitReader(in, limit+1))
-	switch {
-	case err != nil:
+	body, err := s.bodies.read(in, size)
+	if err != nil {
 		return nil, bodyError(err, tooLarge)
-	case n > limit:
-		return nil, tooLarge
 	}
-	return buf.Bytes(), nil
+	return body, nil
 }
 
 func bodyError(err error, tooLarge *answer) *answer {
 	switch _, large := errors.AsType[*http.MaxBytesError](err); {
-	case large:
+	case large, errors.Is(err, errTooLarge):
 		return tooLarge
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
 		return reject(http.StatusBadRequest, "the body is not gzip")

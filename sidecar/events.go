@@ -38,9 +38,10 @@ func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) *answer {
 	}
 	if len(c.values) > 0 {
 		if rejected := s.store(r.Context(), c.values); rejected != nil {
-			return rejected
+			return rejected // and the spool may still write the body
 		}
 	}
+	s.bodies.done(body)
 	switch {
 	case c.unread > 0:
 		a.Error = fmt.Sprintf("%d lines were refused: line %d and all behind it were not looked at; the good ones before were accepted", c.rejected, c.unread)

@@ -29,8 +29,15 @@ type forwarder struct {
 	disk      outage.Outage // of reading, of the position, and of rejected.ndjson
 }
 
+// linger is the least time from one batch to the next, unless there is more than one
+// batch to send. What comes meanwhile is sent together: a request to each partition for
+// each event would cost as much as taking it. A lone event does not wait.
+const linger = 10 * time.Millisecond
+
 // run forwards until ctx ends.
 func (f *forwarder) run(ctx context.Context) {
+	pause := time.NewTimer(0)
+	defer pause.Stop()
 	for attempt := 1; ctx.Err() == nil; attempt++ {
 		batch, err := f.spool.Next(ctx, f.limits)
 		switch {
@@ -44,6 +51,7 @@ func (f *forwarder) run(ctx context.Context) {
 			continue
 		}
 		attempt = 0
+		pause.Reset(linger)
 		if !f.deliver(ctx, batch) {
 			return
 		}
@@ -53,6 +61,13 @@ func (f *forwarder) run(ctx context.Context) {
 			}
 		} else if _, ok := f.disk.Fail(err); ok {
 			f.log.Error("spool: position not written; a restart would repeat events", "error", err)
+		}
+		if batch.More {
+			continue
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
 		}
 	}
 }

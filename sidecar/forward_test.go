@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,6 +42,55 @@ func TestEventsAreSentInOrder(t *testing.T) {
 		t.Error(err)
 	}
 	w.balance(t)
+}
+
+// TestEventsAreGathered: a lone event is sent at once; those that come within the next
+// 10 ms are sent together, at their end; a full batch waits for nothing.
+func TestEventsAreGathered(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := build(t, Config{BatchEvents: 4}, spool.Config{})
+		type call struct {
+			at   time.Duration
+			sent int // before it
+		}
+		var calls []call
+		began := time.Now()
+		w.cluster.block = func(context.Context) { calls = append(calls, call{time.Since(began), len(w.cluster.ids())}) }
+		accept := func(n int) {
+			for i := range n {
+				if resp := (request{body: newEvent(fmt.Sprint(i))}).do(t, w.handler()); resp.Code != http.StatusAccepted {
+					t.Fatal(resp.Code)
+				}
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { w.forward.run(ctx) })
+		accept(1)
+		synctest.Wait()
+		accept(3)
+		if err := w.spool.Drained(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(time.Second)
+		accept(1)
+		synctest.Wait()
+		accept(9) // two batches and one event
+		if err := w.spool.Drained(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		cancel()
+		running.Wait()
+		const ms = time.Millisecond
+		want := []call{{0, 0}, {10 * ms, 1}, {1010 * ms, 4}, {1020 * ms, 5}, {1020 * ms, 9}, {1020 * ms, 13}}
+		if diff := cmp.Diff(want, calls, cmp.AllowUnexported(call{})); diff != "" {
+			t.Errorf("batches (-want +got):\n%s", diff)
+		}
+		if err := errors.Join(w.stop(), w.spool.Close()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestKafkaDown(t *testing.T) {

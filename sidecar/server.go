@@ -24,6 +24,16 @@ type answer struct {
 	Error    string      `json:"error,omitempty"`
 }
 
+// encode returns the body. The one of most answers is only a number, for which
+// encoding/json would cost more than the rest of the answer.
+func (a *answer) encode() []byte {
+	if a.Rejected == 0 && len(a.Faults) == 0 && a.Error == "" {
+		return append(strconv.AppendInt([]byte(`{"accepted":`), int64(a.Accepted), 10), "}\n"...)
+	}
+	body, _ := json.Marshal(a) // it has no type that could fail
+	return append(body, '\n')
+}
+
 type lineFault struct {
 	Line    int    `json:"line"` // from 1
 	Problem string `json:"problem"`
@@ -81,7 +91,7 @@ func (s *Sidecar) answer(w http.ResponseWriter, r *http.Request, a *answer) {
 		// A client that keeps its connection would find it closed at some time during
 		// the stop; on a new one it may find the next sidecar.
 		w.Header().Set("Connection", "close")
-	} else {
+	} else if a.Status != http.StatusAccepted { // its body was read to the end
 		s.drain(r)
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -89,7 +99,7 @@ func (s *Sidecar) answer(w http.ResponseWriter, r *http.Request, a *answer) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 	}
 	w.WriteHeader(a.Status)
-	_ = json.NewEncoder(w).Encode(a) // fails only when the client is gone
+	_, _ = w.Write(a.encode()) // fails only when the client is gone
 }
 
 // drain reads the rest of a request that is answered before its end: a client that

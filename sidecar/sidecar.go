@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -22,7 +23,8 @@ import (
 type Publisher interface {
 	// MaxEventBytes is the size beyond which Check rejects every event.
 	MaxEventBytes() int
-	// Check reports why an event could never be published.
+	// Check reports why an event could never be published. It keeps neither of the two:
+	// the memory of value is used again.
 	Check(ev *event.Event, value []byte) error
 	// Publish tries once to write events in order.
 	Publish(ctx context.Context, events []emitter.EncodedEvent) (emitter.PublishResult, error)
@@ -45,6 +47,8 @@ type Sidecar struct {
 	log          *slog.Logger
 	server       *serve.Server
 	intake       *intake // closed when the sidecar stops
+	bodies       bodies
+	tooLarge     *answer // to a body beyond the limit
 	forward      *forwarder
 	started      time.Time
 	found        spool.Stats // at the start
@@ -68,7 +72,8 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 	}
 	s := &Sidecar{
 		cfg: cfg, deps: deps, log: deps.Log.With("component", "sidecar"), started: time.Now(),
-		intake: newIntake(cfg.Concurrency), found: found,
+		intake: newIntake(cfg.Concurrency), bodies: bodies{limit: cfg.MaxBodyBytes}, found: found,
+		tooLarge: reject(http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", cfg.MaxBodyBytes)),
 	}
 	s.forward = &forwarder{
 		spool: deps.Spool, limits: spool.Limits{Records: cfg.BatchEvents, Bytes: cfg.BatchBytes}, publisher: deps.Publisher,
@@ -94,6 +99,13 @@ func New(ctx context.Context, cfg Config, deps Deps) (*Sidecar, error) {
 // Addr returns the address that is bound.
 func (s *Sidecar) Addr() string { return s.server.Addr() }
 
+// heapFloor is memory that is allocated and never touched, so it never becomes
+// resident. The garbage collector counts it as live and waits for as much garbage again.
+// Little of a sidecar's heap lives, and without a floor the collector runs so often that
+// it takes a tenth of the CPU. This one costs 8 MB of garbage; three times as much of it
+// saves no more.
+const heapFloor = 8 << 20
+
 // Run serves and sends until ctx ends. Then it accepts no more events, lets requests
 // finish and sends the spool, all within Config.Grace; what is left stays in the
 // spool for the next start, which is not an error. Meanwhile it answers probes and
@@ -101,6 +113,8 @@ func (s *Sidecar) Addr() string { return s.server.Addr() }
 func (s *Sidecar) Run(ctx context.Context) error {
 	s.log.Info("sidecar starts", "addr", s.Addr(), "topic", s.deps.Topic, "version", s.deps.Version,
 		"token", s.cfg.Token != "", "spooled_events", s.found.Events)
+	floor := make([]byte, heapFloor)
+	defer runtime.KeepAlive(floor)
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	var running sync.WaitGroup

@@ -72,12 +72,15 @@ func (g Guard) Protect(next http.Handler, deny func(http.ResponseWriter, *http.R
 func (g Guard) Admit(next http.Handler, deny func(w http.ResponseWriter, r *http.Request, reason string)) http.Handler {
 	origin := http.NewCrossOriginProtection()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		checked := *r
-		checked.Method = http.MethodPost // of those that only read, Check lets every one pass
+		checked := r
+		if r.Method != http.MethodPost { // of those that only read, Check lets every one pass
+			post := *r
+			post.Method, checked = http.MethodPost, &post
+		}
 		switch {
 		case !g.HostAllowed(r.Host):
 			deny(w, r, "want an IP address or localhost as the host; with a token any name is accepted")
-		case origin.Check(&checked) != nil:
+		case origin.Check(checked) != nil:
 			deny(w, r, "requests from web pages are not accepted")
 		default:
 			next.ServeHTTP(w, r)

@@ -3,6 +3,7 @@ package spool
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -74,6 +75,7 @@ func (s *Spool) withdraw(g *group) {
 // waits.
 func (s *Spool) runWriter() {
 	for {
+		runtime.Gosched() // whoever is ready to append does so first, and shares the sync
 		groups, size, closed := s.takeGroups()
 		if len(groups) == 0 {
 			if closed {
@@ -144,6 +146,7 @@ func (s *Spool) commit(groups []*group, size int64) {
 		s.stats.Appended += int64(len(g.records))
 	}
 	s.stats.Bytes += size
+	s.stats.Syncs++
 	s.announce()
 }
 

@@ -23,6 +23,8 @@ type Limits struct {
 // Batch is the oldest records that are not done.
 type Batch struct {
 	Records []Record
+	// More reports whether there were records behind these that did not fit.
+	More bool
 
 	end  position
 	size int64
@@ -34,7 +36,7 @@ type Batch struct {
 // away, and Next continues with the one behind it.
 func (s *Spool) Next(ctx context.Context, limits Limits) (*Batch, error) {
 	for {
-		head, limit, changed, closed := s.readableRange()
+		head, limit, last, changed, closed := s.readableRange()
 		switch {
 		case closed:
 			return nil, ErrClosed
@@ -44,6 +46,7 @@ func (s *Spool) Next(ctx context.Context, limits Limits) (*Batch, error) {
 				return nil, fmt.Errorf("read spool: %w", err)
 			}
 			if b != nil {
+				b.More = !last || b.end.offset < limit
 				return b, nil
 			}
 			continue // damage was skipped
@@ -56,14 +59,15 @@ func (s *Spool) Next(ctx context.Context, limits Limits) (*Batch, error) {
 	}
 }
 
-// readableRange returns where reading goes on, and up to where the segment is durable.
-func (s *Spool) readableRange() (head position, limit int64, changed <-chan struct{}, closed bool) {
+// readableRange returns where reading goes on, up to where the segment is durable, and
+// whether it is the last one.
+func (s *Spool) readableRange() (head position, limit int64, last bool, changed <-chan struct{}, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.segments) > 0 {
 		head, limit = s.head(), s.segments[0].size
 	}
-	return head, limit, s.changed, s.closed
+	return head, limit, len(s.segments) <= 1, s.changed, s.closed
 }
 
 // read reads a batch that begins at head. It returns nil when there was damage at

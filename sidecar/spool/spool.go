@@ -62,6 +62,7 @@ type Stats struct {
 
 	// Since Open.
 	Appended     int64 `json:"-"`             // records made safe, also after their Append gave up
+	Syncs        int64 `json:"syncs"`         // of segments; appended records that came together share one
 	CorruptParts int64 `json:"corrupt_parts"` // damaged parts of segments
 	CorruptBytes int64 `json:"corrupt_bytes"` // of those
 	TornBytes    int64 `json:"torn_bytes"`    // that Open moved aside from the end of the last segment

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -235,6 +236,63 @@ func TestAppendsTogetherKeepTheirOwnOrder(t *testing.T) {
 		if !slices.IsSorted(own) {
 			t.Errorf("writer %d's records are out of order: %v", w, own)
 		}
+	}
+}
+
+// TestABatchSaysWhetherThereIsMore: in its segment or in those behind it.
+func TestABatchSaysWhetherThereIsMore(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: t.TempDir(), MaxBytes: MinBytes, SegmentBytes: 100})
+	long := strings.Repeat("x", 100) // fills a segment
+	add(t, s, "a", "b")
+	add(t, s, "c", long)
+	add(t, s, "d")
+	for _, want := range []struct {
+		records int
+		more    bool
+	}{{1, true}, {3, true}, {1, false}} {
+		b := next(t, s, Limits{Records: want.records, Bytes: 1 << 10})
+		if len(b.Records) != want.records || b.More != want.more {
+			t.Errorf("%d records, more: %t; want %+v", len(b.Records), b.More, want)
+		}
+		if err := s.Done(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(t, s, "e", "f")
+	if b := next(t, s, Limits{Records: 2, Bytes: 1 << 10}); b.More {
+		t.Error("the last records have more behind them")
+	}
+}
+
+// TestAppendsTogetherShareASync: those that arrive while one is under way share the next.
+func TestAppendsTogetherShareASync(t *testing.T) {
+	t.Parallel()
+	s := open(t, Config{Dir: t.TempDir()})
+	taken, goes := make(chan struct{}), make(chan struct{})
+	s.create = func(dir string, id uint64) (*os.File, error) {
+		close(taken)
+		<-goes
+		return createSegment(dir, id)
+	}
+	var running sync.WaitGroup
+	appendOne := func() {
+		if err := s.Append(t.Context(), [][]byte{[]byte("x")}); err != nil {
+			t.Error(err)
+		}
+	}
+	running.Go(appendOne)
+	<-taken
+	for range 64 {
+		running.Go(appendOne)
+	}
+	for s.Stats().DiskBytes < 65*int64(frameHeader+1) { // only this shows that all of them wait
+		runtime.Gosched()
+	}
+	close(goes)
+	running.Wait()
+	if st := s.Stats(); st.Appended != 65 || st.Syncs != 2 {
+		t.Errorf("%d records in %d syncs, want 65 in 2", st.Appended, st.Syncs)
 	}
 }
 
