@@ -27,10 +27,10 @@ var layers = map[string][]string{
 	"internal/base/jsonscan": {},
 	"internal/base/regular":  {},
 	"internal/base/secret":   {"internal/base/regular"},
+	"internal/base/visible":  {},
 
 	// Small tools of several rooms; each imports nothing of ours.
-	"internal/outage":  {},
-	"internal/visible": {},
+	"internal/outage": {},
 
 	// What applications publish, and the vocabulary of evaluation.
 	"event": {"internal/base/fault", "internal/base/jsonscan"},
@@ -38,7 +38,7 @@ var layers = map[string][]string{
 
 	// The grounds: what several parts stand on.
 	"internal/config/strictyaml": {"internal/base/fault"},
-	"redact":                     {"eval", "event", "internal/base/fault", "internal/base/jsonscan", "internal/visible"},
+	"redact":                     {"event", "internal/base/fault", "internal/base/jsonscan", "internal/base/visible"},
 	"stats":                      {},
 	"store":                      {"internal/base/backoff", "internal/base/fault", "internal/base/secret", "internal/outage", "internal/base/regular"},
 
@@ -49,8 +49,8 @@ var layers = map[string][]string{
 
 	// The parts.
 	"sampler":         {"eval", "event", "internal/base/fault"},
-	"validators":      {"eval", "event", "internal/base/fault", "internal/base/jsonscan", "internal/base/regular", "internal/visible", "redact"},
-	"judges":          {"eval", "event", "internal/base/fault", "internal/config/strictyaml", "internal/base/regular", "internal/visible"},
+	"validators":      {"eval", "event", "internal/base/fault", "internal/base/jsonscan", "internal/base/regular", "internal/base/visible", "redact"},
+	"judges":          {"eval", "event", "internal/base/fault", "internal/config/strictyaml", "internal/base/regular", "internal/base/visible"},
 	"judges/model":    {"eval", "event", "internal/base/backoff", "internal/base/fault", "internal/base/secret", "internal/config/strictyaml", "internal/outage", "internal/base/regular", "judges"},
 	"datasets":        {"eval", "event", "redact", "store"},
 	"telemetry":       {"eval", "event", "internal/base/fault", "internal/datadog/site", "internal/outage"},
@@ -106,7 +106,7 @@ var layers = map[string][]string{
 	"test/faults": {},
 
 	// The programs.
-	"internal/cli": {"internal/base/fault", "internal/visible"},
+	"internal/cli": {"internal/base/fault", "internal/base/visible"},
 	"cmd/emitter": {
 		"emitter", "emitter/mskiam", "event", "internal/base/backoff", "internal/cli", "internal/base/fault", "internal/base/secret",
 		"internal/demo/scenario", "sidecar", "sidecar/spool",

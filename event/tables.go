@@ -76,6 +76,7 @@ func newTables() (all tables) {
 		row("user_rating_max", number(func(e *Event) **float64 { return &e.UserRatingMax })),
 		row("task_completed", boolean(func(e *Event) **bool { return &e.TaskCompleted })),
 		row("comment", text(func(e *Event) *string { return &e.Comment })),
+		row("content_withheld", text(func(e *Event) *string { return &e.ContentWithheld })),
 	)
 	all.llmobs = newObject("llmobs.",
 		row("trace_id", id(func(l *LLMObs) *ID { return &l.TraceID })),
