@@ -2,7 +2,6 @@ package emitter
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,6 +41,9 @@ const (
 	headerOverhead = 10
 )
 
+// maxScratch bounds the memory that is kept for encoding the next event.
+const maxScratch = 64 << 10
+
 // complete fills in the fields that an application may leave out.
 func (e *Emitter) complete(ctx context.Context, ev *event.Event) {
 	if ev.Kind == "" {
@@ -53,48 +55,28 @@ func (e *Emitter) complete(ctx context.Context, ev *event.Event) {
 	// Readers decode a rating to lower case, and the headers have to agree.
 	ev.UserRating = event.Rating(strings.ToLower(strings.TrimSpace(string(ev.UserRating))))
 	if len(ev.TraceContext) == 0 && ev.TraceID == "" && e.cfg.TraceContext != nil {
-		ev.TraceContext = e.cfg.TraceContext(ctx)
+		e.contain("TraceContext", func() { ev.TraceContext = e.cfg.TraceContext(ctx) })
 	}
 }
 
 func (e *Emitter) encode(ev *event.Event) (message, error) {
-	value, err := encodeBody(*ev)
-	if err != nil {
-		return message{}, &event.Error{Reason: event.Malformed, Err: fmt.Errorf("encode event %s: %w", ev.RequestID, err)}
+	scratch, _ := e.scratch.Get().(*[]byte)
+	if scratch == nil {
+		scratch = new([]byte)
+	}
+	*scratch = appendEvent((*scratch)[:0], ev)
+	value := slices.Clone(*scratch) // of the right size, which the buffer's bound counts
+	if cap(*scratch) <= maxScratch {
+		e.scratch.Put(scratch)
 	}
 	return newMessage(ev, value, e.cfg.MaxEventBytes)
-}
-
-// encodeBody is json.Marshal, except that it copies the four fields that hold most
-// of an event. They are JSON already, and encoding/json would read every byte of
-// them again: 720 instead of 30 microseconds for 32 KB of output.
-func encodeBody(ev event.Event) ([]byte, error) {
-	parts := [][]byte{nil} // the first is the rest of the event
-	for _, c := range []struct {
-		member  string
-		content *event.Content
-	}{{`,"input":`, &ev.Input}, {`,"output":`, &ev.Output}, {`,"expected":`, &ev.Expected}, {`,"tools":`, &ev.Tools}} {
-		if raw := c.content.Raw(); len(raw) > 0 {
-			parts = append(parts, []byte(c.member), raw)
-			*c.content = event.Content{}
-		}
-	}
-	rest, err := json.Marshal(ev)
-	if err != nil {
-		return nil, err
-	}
-	parts[0] = rest[:len(rest)-1] // never empty, so what follows may begin with a comma
-	return slices.Concat(append(parts, []byte("}"))...), nil
 }
 
 // newMessage returns the message of an event: its encoded form with the envelope in
 // the headers. limit bounds its size.
 func newMessage(ev *event.Event, value []byte, limit int) (message, error) {
-	switch {
-	case ev.RequestID == "":
-		return message{}, &event.Error{Reason: event.Malformed, Err: fmt.Errorf("missing request_id")}
-	case ev.Kind != event.KindRequestCompleted && ev.Kind != event.KindUserFeedback:
-		return message{}, &event.Error{Reason: event.UnknownEvent, Err: fmt.Errorf("event %s: kind is none of %s, %s", ev.RequestID, event.KindRequestCompleted, event.KindUserFeedback)}
+	if err := ev.Check(); err != nil {
+		return message{}, err
 	}
 	m := message{id: ev.RequestID, value: value, time: time.Now()}
 	if trace, _ := ev.Origin(); !trace.IsZero() {
