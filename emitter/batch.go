@@ -79,7 +79,8 @@ func (e *Emitter) take(events, bytes int) []message {
 	e.queue = e.queue[n:]
 	e.queued -= size
 	if len(e.queue) == 0 {
-		e.queue = nil // or the array would live as long as something is appended to it
+		// A new array, or the old one would live as long as something is appended to it.
+		e.queue = make([]message, 0, min(n, e.cfg.BatchEvents))
 	}
 	return batch
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
 // appendEvent appends the event's JSON. It writes what json.Marshal does, in about a
@@ -128,8 +129,8 @@ func appendTraceContext(b []byte, headers event.TraceContext) []byte {
 	slices.Sort(names)
 	b = append(appendName(b, "trace_context"), '{')
 	for _, name := range names {
-		b = append(appendString(appendComma(b), name), ':')
-		b = appendString(b, headers[name])
+		b = append(jsonscan.AppendQuoted(appendComma(b), name), ':')
+		b = jsonscan.AppendQuoted(b, headers[name])
 	}
 	return append(b, '}')
 }
@@ -152,7 +153,7 @@ func appendText(b []byte, name, value string) []byte {
 	if value == "" {
 		return b
 	}
-	return appendString(appendName(b, name), value)
+	return jsonscan.AppendQuoted(appendName(b, name), value)
 }
 
 func appendInt(b []byte, name string, n *int64) []byte {
@@ -190,42 +191,4 @@ func appendContent(b []byte, name string, c event.Content) []byte {
 		return append(b, validUTF8(raw)...)
 	}
 	return append(b, raw...)
-}
-
-const hexDigits = "0123456789abcdef"
-
-// appendString appends a JSON string. Bytes that are not UTF-8 become U+FFFD, one for
-// each.
-func appendString(b []byte, s string) []byte {
-	b = append(b, '"')
-	from := 0 // of what is not appended yet
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
-			i++
-			continue
-		}
-		size := 1
-		if c >= utf8.RuneSelf {
-			var r rune
-			if r, size = utf8.DecodeRuneInString(s[i:]); r != utf8.RuneError || size > 1 {
-				i += size
-				continue
-			}
-		}
-		b = append(b, s[from:i]...)
-		switch {
-		case c >= utf8.RuneSelf:
-			b = append(b, "\uFFFD"...)
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c == '\n':
-			b = append(b, '\\', 'n')
-		default:
-			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&0xf])
-		}
-		i += size
-		from = i
-	}
-	return append(append(b, s[from:]...), '"')
 }

@@ -73,7 +73,7 @@ func (e *Emitter) delivered(waited bool) {
 	}
 	e.mu.Unlock()
 	if over {
-		e.notices.over(noticeFailing, "events are written again", slog.Time("failing_since", since), slog.Int("failed_attempts", count), slog.Uint64("dropped", full))
+		e.notices.over(slog.Time("failing_since", since), slog.Int("failed_attempts", count), slog.Uint64("dropped", full))
 	}
 }
 
@@ -109,7 +109,7 @@ func (e *Emitter) countPanic() {
 	e.stats.Panics++
 }
 
-// The kinds of trouble that the log tells of.
+// The kinds of lines of the log.
 const (
 	noticeFailing = iota
 	noticeUnsent
@@ -117,18 +117,8 @@ const (
 	noticeRefused
 	noticePanic
 	noticeKinds
+	noticeOver = noticeKinds // the end of noticeFailing, which is always told
 )
-
-var noticeWords = [noticeKinds]struct {
-	level slog.Level
-	text  string
-}{
-	noticeFailing: {slog.LevelWarn, "events are not written"},
-	noticeUnsent:  {slog.LevelError, "events are given up"},
-	noticeFull:    {slog.LevelWarn, "events are dropped, because the buffer is full"},
-	noticeRefused: {slog.LevelWarn, "events are refused"},
-	noticePanic:   {slog.LevelError, "a function of the configuration has panicked"},
-}
 
 // noticeEvery is the shortest time between two lines about one kind of trouble.
 const noticeEvery = time.Minute
@@ -181,15 +171,16 @@ func (n *notices) flush(all bool) {
 	}
 }
 
-// over writes that a trouble has ended. The next one of its kind is told at once.
-func (n *notices) over(kind int, text string, attrs ...slog.Attr) {
+// over writes that attempts succeed again. When they fail the next time, that is told
+// at once.
+func (n *notices) over(attrs ...slog.Attr) {
 	if n.log == nil {
 		return
 	}
 	n.mu.Lock()
-	n.kinds[kind] = notice{}
+	n.kinds[noticeFailing] = notice{}
 	n.mu.Unlock()
-	n.print(slog.LevelInfo, text, attrs)
+	n.write(noticeOver, attrs)
 }
 
 // take returns the attributes of a line, if one is due. The caller holds mu.
@@ -202,18 +193,29 @@ func (k *notice) take(now time.Time, all bool) []slog.Attr {
 	return attrs
 }
 
+// write calls the application's logger, whose panics are contained.
 func (n *notices) write(kind int, attrs []slog.Attr) {
-	if attrs != nil {
-		n.print(noticeWords[kind].level, noticeWords[kind].text, attrs)
+	if attrs == nil {
+		return
 	}
-}
-
-// print calls the application's logger, whose panics are contained.
-func (n *notices) print(level slog.Level, text string, attrs []slog.Attr) {
 	defer func() {
 		if recover() != nil {
 			n.panicked()
 		}
 	}()
-	n.log.LogAttrs(context.Background(), level, text, attrs...)
+	ctx := context.Background()
+	switch kind {
+	case noticeFailing:
+		n.log.LogAttrs(ctx, slog.LevelWarn, "events are not written to Kafka", attrs...)
+	case noticeUnsent:
+		n.log.LogAttrs(ctx, slog.LevelError, "events were given up", attrs...)
+	case noticeFull:
+		n.log.LogAttrs(ctx, slog.LevelWarn, "events are dropped: the emitter's buffer is full", attrs...)
+	case noticeRefused:
+		n.log.LogAttrs(ctx, slog.LevelWarn, "events are refused by the emitter", attrs...)
+	case noticePanic:
+		n.log.LogAttrs(ctx, slog.LevelError, "a function of the emitter's configuration panicked", attrs...)
+	case noticeOver:
+		n.log.LogAttrs(ctx, slog.LevelInfo, "events are written to Kafka again", attrs...)
+	}
 }

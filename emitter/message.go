@@ -8,8 +8,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/segmentio/kafka-go"
-
 	"github.com/evalworker/evalworker/event"
 )
 
@@ -18,7 +16,7 @@ type message struct {
 	id      event.RequestID
 	key     []byte
 	value   []byte
-	headers []kafka.Header
+	headers []event.Header
 	size    int
 	seq     uint64 // order of acceptance, from 1
 	time    time.Time
@@ -78,18 +76,18 @@ func newMessage(ev *event.Event, value []byte, limit int) (message, error) {
 	if err := ev.Check(); err != nil {
 		return message{}, err
 	}
-	m := message{id: ev.RequestID, value: value, time: time.Now()}
-	if trace, _ := ev.Origin(); !trace.IsZero() {
-		m.key = []byte(trace.String())
-	} else {
-		m.key = validUTF8([]byte(ev.RequestID))
+	m := message{id: ev.RequestID, value: value, headers: ev.Headers(), time: time.Now()}
+	m.size = recordOverhead + len(value)
+	for i := range m.headers {
+		h := &m.headers[i]
+		h.Value = validUTF8(h.Value)
+		m.size += headerOverhead + len(h.Key) + len(h.Value)
+		// The trace, which comes after the request id, or else that.
+		if h.Key == event.HeaderRequestID || h.Key == event.HeaderTraceID && len(h.Value) > 0 {
+			m.key = h.Value
+		}
 	}
-	m.size = recordOverhead + len(m.key) + len(value)
-	for _, h := range ev.Headers() {
-		v := validUTF8(h.Value)
-		m.headers = append(m.headers, kafka.Header{Key: h.Key, Value: v})
-		m.size += headerOverhead + len(h.Key) + len(v)
-	}
+	m.size += len(m.key)
 	if m.size > limit {
 		return message{}, &event.Error{Reason: event.TooLarge, Err: fmt.Errorf("%w: %s has %d bytes, the limit is %d", ErrTooLarge, ev.RequestID, m.size, limit)}
 	}

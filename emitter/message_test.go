@@ -4,10 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 
@@ -149,95 +147,5 @@ func TestTakeKeepsToTheBoundsOfABatch(t *testing.T) {
 	}
 	if e.queued != 0 {
 		t.Errorf("%d bytes are queued in an empty queue", e.queued)
-	}
-}
-
-// BenchmarkEmit compares what Emit costs a request, from the strings that it has, with
-// json.Marshal of a plain struct of the same strings, in turn; ratio is the first to the
-// second. Nothing is sent: the queue is emptied from time to time.
-func BenchmarkEmit(b *testing.B) {
-	for _, size := range []int{1500, 32000} {
-		answer := strings.Repeat("an answer ", size/10)
-		b.Run(fmt.Sprint(size/1000, "KB"), func(b *testing.B) {
-			e := unstarted(Config{BufferBytes: 1 << 30})
-			b.ReportAllocs()
-			var emitting, marshalling time.Duration
-			const turn = 200
-			for n := 0; b.Loop(); n++ {
-				switch began := time.Now(); n / turn % 2 {
-				case 0:
-					if err := e.Emit(b.Context(), sample(answer)); err != nil {
-						b.Fatal(err)
-					}
-					if n%turn == turn-1 {
-						e.settle(e.take(math.MaxInt, math.MaxInt), nil)
-					}
-					emitting += time.Since(began)
-				default:
-					if _, err := json.Marshal(plainSample(answer)); err != nil {
-						b.Fatal(err)
-					}
-					marshalling += time.Since(began)
-				}
-			}
-			b.ReportMetric(float64(emitting)/float64(marshalling), "ratio")
-			b.ReportMetric(float64(2*emitting.Nanoseconds())/float64(b.N), "ns/emit")
-			b.ReportMetric(float64(2*marshalling.Nanoseconds())/float64(b.N), "ns/marshal")
-		})
-	}
-	b.Run("full", func(b *testing.B) {
-		e := unstarted(Config{BufferEvents: 1})
-		ev := sample("an answer")
-		if err := e.Emit(b.Context(), ev); err != nil {
-			b.Fatal(err)
-		}
-		b.ReportAllocs()
-		for b.Loop() {
-			if err := e.Emit(b.Context(), ev); !errors.Is(err, ErrFull) {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-// unstarted returns an emitter whose goroutines do not run, so that it only queues.
-func unstarted(cfg Config) *Emitter {
-	cfg.Brokers = []string{"127.0.0.1:1"}
-	cfg = cfg.withDefaults()
-	return &Emitter{cfg: cfg, topic: newTopicClient(cfg), wake: make(chan struct{}, 1)}
-}
-
-func sample(answer string) event.Event {
-	return event.Event{
-		RequestID: "req_9f3a", TraceID: "123456789", Feature: "support_agent", PromptName: "support_triage",
-		PromptVersion: "2026-06-01.3", Provider: "anthropic", Model: "claude-sonnet-4", Status: "success",
-		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.0),
-		Output: event.Text(answer),
-	}
-}
-
-// plain is an event as an application would write it without this package.
-type plain struct {
-	Event         string    `json:"event"`
-	RequestID     string    `json:"request_id"`
-	OccurredAt    time.Time `json:"occurred_at"`
-	TraceID       string    `json:"trace_id,omitempty"`
-	Feature       string    `json:"feature,omitempty"`
-	PromptName    string    `json:"prompt_name,omitempty"`
-	PromptVersion string    `json:"prompt_version,omitempty"`
-	Provider      string    `json:"provider,omitempty"`
-	Model         string    `json:"model,omitempty"`
-	Status        string    `json:"status,omitempty"`
-	InputTokens   int64     `json:"input_tokens,omitempty"`
-	OutputTokens  int64     `json:"output_tokens,omitempty"`
-	LatencyMS     float64   `json:"llm_latency_ms,omitempty"`
-	Output        string    `json:"output,omitempty"`
-}
-
-func plainSample(answer string) *plain {
-	return &plain{
-		Event: "llm_request_completed", RequestID: "req_9f3a", OccurredAt: time.Now(), TraceID: "123456789", Feature: "support_agent", PromptName: "support_triage",
-		PromptVersion: "2026-06-01.3", Provider: "anthropic", Model: "claude-sonnet-4", Status: "success",
-		InputTokens: 1840, OutputTokens: 312, LatencyMS: 1430, Output: answer,
 	}
 }

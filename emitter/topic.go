@@ -241,6 +241,7 @@ type recordReader struct {
 	left       []message
 	record     protocol.Record
 	key, value recordBytes
+	headers    []protocol.Header
 }
 
 // ReadRecord returns the next record.
@@ -252,7 +253,11 @@ func (r *recordReader) ReadRecord() (*protocol.Record, error) {
 	r.left = r.left[1:]
 	r.key.Reset(m.key)
 	r.value.Reset(m.value)
-	r.record = protocol.Record{Time: m.time, Key: &r.key, Value: &r.value, Headers: m.headers}
+	r.headers = r.headers[:0]
+	for _, h := range m.headers {
+		r.headers = append(r.headers, protocol.Header{Key: h.Key, Value: h.Value})
+	}
+	r.record = protocol.Record{Time: m.time, Key: &r.key, Value: &r.value, Headers: r.headers}
 	return &r.record, nil
 }
 
