@@ -1,6 +1,7 @@
 package emitter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -57,14 +58,15 @@ func (c *cluster) under(t *testing.T, cable *topicClient) {
 func emitterOn(t *testing.T, c *cluster, cfg Config) *Emitter {
 	t.Helper()
 	cfg.Brokers = []string{"b1:9092"}
+	cfg.CloseTimeout = cmp.Or(cfg.CloseTimeout, time.Hour) // tests wait for an outcome by closing
 	e, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.under(t, e.topic)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel() // a test that checks the end calls Close itself
+		ctx, cancel := context.WithTimeout(context.Background(), 0) // a test that checks the end calls Close itself
+		defer cancel()
 		_ = e.Close(ctx)
 	})
 	return e

@@ -108,8 +108,8 @@ func newEmitter(tb testing.TB, cfg emitter.Config) *emitter.Emitter {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel() // a test that checks the end calls Close itself
+		ctx, cancel := context.WithTimeout(context.Background(), 0) // a test that checks the end calls Close itself
+		defer cancel()
 		_ = e.Close(ctx)
 	})
 	return e
