@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/base/conn"
 	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/internal/base/secret"
@@ -56,8 +57,8 @@ type Config struct {
 	// buffer is an error at once: [ErrFull].
 	Block bool
 
-	// MaxEventBytes bounds one event with its key and headers; default 1,000,000,
-	// which stays below the 1,048,588 of Kafka's message.max.bytes. Workers accept
+	// MaxEventBytes bounds one event with its key and headers. A larger one goes without
+	// its content ([event.Event.ContentWithheld]). Default 1,000,000, which stays below the 1,048,588 of Kafka's message.max.bytes. Workers accept
 	// up to 10 MiB (kafka.max_message_bytes), if the topic does as well.
 	MaxEventBytes int
 	// BatchEvents and BatchBytes bound one batch; default 500 events and
@@ -91,6 +92,17 @@ type Config struct {
 	// that carry no trace of their own. Nil adds none. The package ddtrace has one
 	// for Datadog, and [Traceparent] builds the headers for any W3C tracer.
 	TraceContext func(ctx context.Context) map[string]string
+	// Prepare is called by Emit with each event before it is encoded, on the caller's
+	// goroutine; false leaves the event out. It may change the event as it likes, its
+	// lists, maps and numbers too: they are copies, and the application's own values
+	// stay as they are. Only the bytes of [event.Content.Raw] are shared. It redacts,
+	// hashes or shortens what must not reach Kafka: Redactor.Prepare of the package
+	// redact is one. After a panic the event goes without its content. By default
+	// nothing is called and nothing is copied.
+	Prepare func(*event.Event) bool
+	// KeepMedia publishes pictures, sounds and files as they are. By default a digest,
+	// type and size stand for them ([event.ReplaceMedia]): workers do not use the bytes.
+	KeepMedia bool
 	// Unsent is called with events at the moment they are given up, at most BatchEvents
 	// at a time, and the error of their last attempt. It may keep the events, for
 	// example in a file. It runs on the goroutines that send, so it must be quick and
@@ -100,7 +112,7 @@ type Config struct {
 	// a count, and at Info that it is over. Lines hold ids and errors, never content.
 	// Nil is silent.
 	Logger *slog.Logger
-	// A panic of TraceContext, Unsent or Logger is contained: it is counted
+	// A panic of TraceContext, Prepare, Unsent or Logger is contained: it is counted
 	// (Stats.Panics), and the event goes on.
 }
 

@@ -40,8 +40,21 @@
 // digits, or the request id if there is no trace. The headers carry the envelope
 // ([event.Event.Headers]), so that workers can sample without decoding.
 //
+// # What does not leave the application
+//
+// Pictures, sounds and files are replaced by their digest, type and size, unless
+// Config.KeepMedia is set. Config.Prepare may redact, shorten or leave out events before
+// they are encoded:
+//
+//	redactor, err := redact.New(redact.Config{})
+//	...
+//	em, err := emitter.New(emitter.Config{Brokers: brokers, Prepare: redactor.Prepare})
+//
+// Without it content is published as it is, and the worker redacts it before a judge or
+// the store sees it.
+//
 // # What it does not do
 //
-// It keeps nothing on disk: a process that is killed loses what it buffered. It
-// neither samples nor redacts; the worker does both.
+// It keeps nothing on disk: a process that is killed loses what it buffered. It does not
+// sample; the worker does.
 package emitter

@@ -58,8 +58,10 @@ type Stats struct {
 	Unsent   uint64 // given up
 	Full     uint64 // dropped, because there was no room
 	Rejected uint64 // not accepted, because they are invalid or too large
+	Filtered uint64 // left out by Config.Prepare
+	Withheld uint64 // of Accepted, those without their content: event.Event.ContentWithheld says why
 	Retries  uint64 // attempts to look up the topic or to write a batch that failed and may be made again
-	Panics   uint64 // of Config.TraceContext, Unsent and Logger, which were contained
+	Panics   uint64 // of Config.TraceContext, Prepare, Unsent and Logger, which were contained
 
 	BufferedEvents int
 	BufferedBytes  int
@@ -143,10 +145,14 @@ func (e *Emitter) Connect(ctx context.Context) error {
 // zero, and the trace context if the event has none. The caller may change what
 // the event points to as soon as Emit has returned.
 //
+// Media in the content is replaced, Config.Prepare is called, and an event that is still
+// larger than Config.MaxEventBytes goes without its content. An event that Config.Prepare
+// leaves out is no error.
+//
 // The error is [ErrFull] or [ErrClosed], the context's own if it ended before there
 // was room (with Config.Block), or an [event.Error], which is permanent: no request
 // id, an unknown kind, beyond a bound of the workers ([event.Event.Check]), or larger
-// than Config.MaxEventBytes ([ErrTooLarge]). Text that is not UTF-8 is mended, and a
+// than Config.MaxEventBytes even without content ([ErrTooLarge]). Text that is not UTF-8 is mended, and a
 // number that JSON does not have is left out.
 func (e *Emitter) Emit(ctx context.Context, ev event.Event) error {
 	if e.absent() {
@@ -157,6 +163,10 @@ func (e *Emitter) Emit(ctx context.Context, ev event.Event) error {
 	}
 	own := ev // so that an event that is not admitted is not moved to the heap
 	e.complete(ctx, &own)
+	if !e.cfg.prepare(&own, e.contain) {
+		e.countFiltered()
+		return nil
+	}
 	m, err := e.encode(&own)
 	return e.noted(e.accept(ctx, m, err))
 }
@@ -164,7 +174,9 @@ func (e *Emitter) Emit(ctx context.Context, ev event.Event) error {
 // Forward puts an event into the buffer that is already encoded. The value is
 // published as it is, including fields that this version does not know, and must not
 // be changed afterwards. ev is its decoded form, for the envelope; nothing is filled
-// in. The errors are those of Emit.
+// in. Media and an event that is too large are treated as by Emit; with Config.Prepare,
+// or without its content, an event has only the fields that this version knows. The
+// errors are those of Emit.
 func (e *Emitter) Forward(ctx context.Context, ev *event.Event, value []byte) error {
 	if e.absent() {
 		return e.absence()
@@ -172,7 +184,13 @@ func (e *Emitter) Forward(ctx context.Context, ev *event.Event, value []byte) er
 	if err := e.admit(); err != nil {
 		return e.noted(err)
 	}
-	m, err := newMessage(ev, value, e.cfg.MaxEventBytes)
+	own := *ev
+	value, ok := e.cfg.prepareEncoded(&own, value, e.contain)
+	if !ok {
+		e.countFiltered()
+		return nil
+	}
+	m, err := e.cfg.fit(&own, value)
 	return e.noted(e.accept(ctx, m, err))
 }
 
@@ -244,6 +262,9 @@ func (e *Emitter) put(m message) {
 	e.events++
 	e.bytes += m.size
 	e.stats.Accepted++
+	if m.withheld != "" {
+		e.stats.Withheld++
+	}
 	// The first message starts the collector's linger; one that fills a batch ends it.
 	if len(e.queue) == 1 || e.full() {
 		e.nudge()

@@ -75,6 +75,7 @@ func appendEvent(b []byte, e *event.Event) []byte {
 	b = appendFloat(b, "user_rating_max", e.UserRatingMax)
 	b = appendBool(b, "task_completed", e.TaskCompleted)
 	b = appendText(b, "comment", e.Comment)
+	b = appendText(b, "content_withheld", e.ContentWithheld)
 	return append(b, '}')
 }
 

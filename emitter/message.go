@@ -13,13 +13,14 @@ import (
 
 // message is an encoded event with its key and headers.
 type message struct {
-	id      event.RequestID
-	key     []byte
-	value   []byte
-	headers []event.Header
-	size    int
-	seq     uint64 // order of acceptance, from 1
-	time    time.Time
+	id       event.RequestID
+	key      []byte
+	value    []byte
+	headers  []event.Header
+	withheld string // why the event is without content; empty when it has it
+	size     int
+	seq      uint64 // order of acceptance, from 1
+	time     time.Time
 }
 
 // prefix returns how many messages from the front, at least one, are within a number
@@ -67,7 +68,7 @@ func (e *Emitter) encode(ev *event.Event) (message, error) {
 	if cap(*scratch) <= maxScratch {
 		e.scratch.Put(scratch)
 	}
-	return newMessage(ev, value, e.cfg.MaxEventBytes)
+	return e.cfg.fit(ev, value)
 }
 
 // newMessage returns the message of an event: its encoded form with the envelope in
@@ -76,7 +77,7 @@ func newMessage(ev *event.Event, value []byte, limit int) (message, error) {
 	if err := ev.Check(); err != nil {
 		return message{}, err
 	}
-	m := message{id: ev.RequestID, value: value, headers: ev.Headers(), time: time.Now()}
+	m := message{id: ev.RequestID, withheld: ev.ContentWithheld, value: value, headers: ev.Headers(), time: time.Now()}
 	m.size = recordOverhead + len(value)
 	for i := range m.headers {
 		h := &m.headers[i]

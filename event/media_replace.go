@@ -71,17 +71,12 @@ func (e *Event) ReplaceMedia() {
 	}
 	e.Comment = replaceURLs(e.Comment)
 	if r := e.Retrieval; r != nil {
-		copied := *r
-		copied.Query = replaceURLs(r.Query)
-		for i := range r.Chunks {
-			if text := replaceURLs(r.Chunks[i].Text); len(text) != len(r.Chunks[i].Text) {
-				if &copied.Chunks[0] == &r.Chunks[0] {
-					copied.Chunks = slices.Clone(r.Chunks)
-				}
-				copied.Chunks[i].Text = text
-			}
+		if query := replaceURLs(r.Query); len(query) != len(r.Query) {
+			e.Retrieval = &Retrieval{}
+			*e.Retrieval = *r
+			e.Retrieval.Query = query
 		}
-		e.Retrieval = &copied
+		e.replaceInChunks()
 	}
 	for i := range e.ToolCalls {
 		c := e.ToolCalls[i]
@@ -89,6 +84,25 @@ func (e *Event) ReplaceMedia() {
 			e.ToolCalls = slices.Clone(e.ToolCalls)
 			e.ToolCalls[i] = c
 		}
+	}
+}
+
+// replaceInChunks replaces the data URLs in passages.
+func (e *Event) replaceInChunks() {
+	var chunks []Chunk // copied with the first one that changes
+	for i := range e.Retrieval.Chunks {
+		text := replaceURLs(e.Retrieval.Chunks[i].Text)
+		if len(text) == len(e.Retrieval.Chunks[i].Text) {
+			continue
+		}
+		if chunks == nil {
+			chunks = slices.Clone(e.Retrieval.Chunks)
+		}
+		chunks[i].Text = text
+	}
+	if chunks != nil {
+		r := *e.Retrieval
+		r.Chunks, e.Retrieval = chunks, &r
 	}
 }
 
