@@ -123,7 +123,10 @@ func (d *decoder) finish(start jsonscan.Token, e *Event) error {
 	if e.RequestID == "" {
 		missing = append(missing, "request_id")
 	}
-	if len(missing) > 0 {
+	switch {
+	case e.RequestID == "" && d.spelt != "":
+		return errors.New(d.spelt)
+	case len(missing) > 0:
 		return fmt.Errorf("missing %s", strings.Join(missing, " and "))
 	}
 	if len(d.contexts) > 0 && (e.Retrieval == nil || len(e.Retrieval.Chunks) == 0) {

@@ -17,6 +17,7 @@ type decoder struct {
 	places   *places // what the event says about its span outside of its own fields
 	long     string  // path of a list of more than MaxItems
 	vital    string  // what is wrong with the event's identity
+	spelt    string  // the same, of a name that is spelt otherwise
 	around   int     // open objects that are not the event's own, such as a passage's metadata
 
 	warns    bool // whether somebody reads the warnings
@@ -167,7 +168,9 @@ func readMembers[T any](d *decoder, into *T, o *object[T]) {
 			continue
 		}
 		if s == nil {
-			d.unknown(o.prefix, name, "")
+			if !d.isNull(value) {
+				d.unknown(o.prefix, name, "")
+			}
 			d.skip(value)
 			continue
 		}
@@ -185,6 +188,10 @@ func readMembers[T any](d *decoder, into *T, o *object[T]) {
 		case foreign:
 			d.warn(Warning{Field: o.prefix + s.name, Problem: "not read", want: "want " + f.want + " with their texts"})
 		case wrong:
+			if f.vital && s.rank > respelt { // of no weight beside the name as it should be
+				d.spelt = string(name) + ": a JSON " + d.kind(value) + ", want " + f.want
+				continue
+			}
 			d.wrong(f.id, f.vital, o.prefix, s.name, f.want, value)
 		case absent:
 		}

@@ -371,17 +371,8 @@ func (c *completion) spread() {
 	if !answers && (c.e.Output.IsZero() || !c.finish.known) {
 		return
 	}
-	body := c.assembled(nil)
-	var s said
-	known := s.readOutput(body, true)
-	own := false
-	if !known && !c.e.Output.IsZero() && jsonKind(c.e.Output.raw) != "string" {
-		body = c.assembled(c.e.Output.raw)
-		s = said{}
-		known = s.readOutput(body, true)
-		own = known
-	}
-	if !known {
+	body, s, own := c.recognized()
+	if s == nil {
 		return
 	}
 	if !own && (c.e.Output.IsZero() || c.isResponse() && c.e.Output.Answer().JSON) {
@@ -404,6 +395,11 @@ func (c *completion) spread() {
 				c.model.add(s, shortName(string(m.name)))
 			}
 		}
+		if ms, ok := fieldNamed(m.value, "latencyms"); ok { // Bedrock's metrics
+			if n, ok := milliseconds(ms, unitMS); ok {
+				c.latency.add(n, shortName(string(m.name))+".latencyMs")
+			}
+		}
 		if beside && isAnswer(m.field) {
 			c.d.warn(Warning{Field: shortName(string(m.name)), Problem: "not read, because the event has another output"})
 		}
@@ -411,6 +407,22 @@ func (c *completion) spread() {
 			m.kind = givenNone
 		}
 	})
+}
+
+// recognized returns the spread members as a response and what it says, and whether the
+// event's own output is part of it, as of a response of OpenAI; nil when they are none.
+func (c *completion) recognized() (body []byte, s *said, own bool) {
+	if raw := c.e.Output.raw; jsonKind(raw) == "object" || jsonKind(raw) == "array" {
+		s = &said{}
+		if body = c.assembled(raw); s.readOutput(body, true) && s.unread == "" {
+			return body, s, true
+		}
+	}
+	s = &said{}
+	if body = c.assembled(nil); s.readOutput(body, true) {
+		return body, s, false
+	}
+	return nil, nil, false
 }
 
 // isResponse reports whether the output is that of the member response.
@@ -535,13 +547,13 @@ func (c *completion) response(raw []byte, at string) {
 		return
 	}
 	f, ok := factsOf(raw, c.badCount(at+"."))
+	if f.model != "" && (ok || at != "output" || c.isResponse()) {
+		c.model.add(f.model, at+".model")
+	}
 	if !ok {
 		return
 	}
 	c.add(&f.usage, at+".usage")
-	if f.model != "" {
-		c.model.add(f.model, at+".model")
-	}
 	if f.latencyMS != nil {
 		c.latency.add(*f.latencyMS, at+".metrics")
 	}
@@ -568,7 +580,7 @@ func (c *completion) latencies() {
 			switch {
 			case ok:
 				into.add(ms, shortName(string(m.name)))
-			case hasValue(m.value) || m.value == nil:
+			case isPresent(m.value) || m.value == nil:
 				problem := "a JSON " + c.d.kindAt(m)
 				if unit == unitUnknown && jsonKind(m.value) == "number" {
 					problem = "a number without a unit"

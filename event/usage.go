@@ -88,7 +88,7 @@ func (u *usage) member(folded, key, value []byte, bad func(name string, value []
 	}
 	n, ok := tokenCount(value)
 	switch {
-	case !hasValue(value) || string(value) == `""`:
+	case !isPresent(value) || string(value) == `""`:
 	case !ok:
 		bad(stringOf(key), value)
 	case into != nil:
@@ -208,3 +208,6 @@ func (f *facts) read(raw []byte, bad func(name string, value []byte), whole bool
 		f.readMembers(total, bad)
 	}
 }
+
+// isPresent reports whether a member is there and not null.
+func isPresent(value []byte) bool { return len(value) > 0 && value[0] != 'n' }
