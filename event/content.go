@@ -47,12 +47,17 @@ func Text(s string) Content {
 	return newContent(jsonscan.AppendQuoted(make([]byte, 0, len(s)+room), s))
 }
 
-// JSON returns content that is a JSON value; absent content for null and invalid
-// JSON. The caller must not change b afterwards.
+// JSON returns content that is a JSON value; absent content for null and nothing. What is
+// no JSON is kept as text, such as the arguments of a tool that a limit of tokens cut off:
+// that they are broken is what an evaluation has to find. The caller must not change b
+// afterwards.
 func JSON(b json.RawMessage) Content {
 	b = bytes.TrimSpace(b)
-	if !json.Valid(b) || string(b) == "null" {
+	switch {
+	case len(b) == 0 || string(b) == "null":
 		return Content{}
+	case !json.Valid(b):
+		return Text(string(b))
 	}
 	return newContent(b)
 }

@@ -151,6 +151,7 @@ type Envelope struct {
 
 // Envelope returns the event's envelope.
 func (e *Event) Envelope() Envelope {
+	e = e.describe()
 	trace, _ := e.Origin()
 	return Envelope{
 		Kind:       e.Kind,
@@ -182,6 +183,7 @@ func (e *Event) dims() (out Dims) {
 // Headers returns the message headers that carry the event's envelope, in a fixed
 // order. Empty fields are left out, but for trace_id. The values share one array.
 func (e *Event) Headers() []Header {
+	e = e.describe() // as [Decode] does with the body
 	var values [3 + len(propagationHeaders) + NumDims]struct{ key, value string }
 	n, size := 0, 0
 	add := func(key, value string) {

@@ -92,6 +92,7 @@ type contents struct {
 	faults   []lineFault
 	tooLarge bool // the body is a single event, and too large
 	unread   int  // the first line that was not looked at; zero: all were
+	warnings requestWarnings
 }
 
 // parse finds the events of a body: one per line if lines is set or the body looks
@@ -139,9 +140,10 @@ func isValue(text []byte) bool {
 
 // add checks an event, and adds it or its fault.
 func (s *Sidecar) add(c *contents, line int, value []byte) error {
-	err := s.check(value)
+	warned, err := s.check(value)
 	if err == nil {
 		c.values = append(c.values, value)
+		c.warnings.add(line, warned, &s.mends)
 		return nil
 	}
 	c.rejected++
@@ -151,20 +153,27 @@ func (s *Sidecar) add(c *contents, line int, value []byte) error {
 	return err
 }
 
-func (s *Sidecar) check(value []byte) error {
+// check returns what is not read of an event, or why it is none.
+func (s *Sidecar) check(value []byte) ([]event.Warning, error) {
 	// This comes before decoding, which may need a hundred times the event's size.
 	if limit := s.deps.Publisher.MaxEventBytes(); len(value) > limit {
-		return eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, the limit is %d", emitter.ErrTooLarge, len(value), limit))
+		return nil, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, the limit is %d", emitter.ErrTooLarge, len(value), limit))
 	}
-	decode := event.Decode
+	decode := event.DecodeWithWarnings
 	if s.cfg.Strict {
-		decode = event.DecodeStrict
+		decode = decodeStrict
 	}
-	ev, err := decode(value)
+	ev, warned, err := decode(value)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.deps.Publisher.Check(ev, value)
+	return warned, s.deps.Publisher.Check(ev, value)
+}
+
+// decodeStrict takes warnings for errors.
+func decodeStrict(value []byte) (*event.Event, []event.Warning, error) {
+	ev, err := event.DecodeStrict(value)
+	return ev, nil, err
 }
 
 // faultText returns an error's text, with the remedy for a common mistake.

@@ -41,6 +41,11 @@ func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) *answer {
 			return rejected
 		}
 	}
+	if w := &c.warnings; w.events > 0 {
+		a.Warnings, a.More = w.listed, w.more
+		s.counts.warned.Add(int64(w.events))
+		s.logWarnings()
+	}
 	switch {
 	case c.unread > 0:
 		a.Error = fmt.Sprintf("%d lines were refused: line %d and all behind it were not looked at; the good ones before were accepted", c.rejected, c.unread)

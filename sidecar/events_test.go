@@ -50,7 +50,9 @@ func TestPostEvents(t *testing.T) {
 		"byte order mark":  {"\ufeff" + lines("a", "b"), asLines, 202, answer{Accepted: 2}},
 		"carriage returns": {strings.ReplaceAll(lines("a", "b"), "\n", "\r\n"), asLines, 202, answer{Accepted: 2}},
 		"gzip":             {zipped(t, lines("a", "b")), gzipped, 202, answer{Accepted: 2}},
-		"unknown fields":   {`{"event":"llm_request_completed","request_id":"a","more":1}`, asJSON, 202, answer{Accepted: 1}},
+		"unknown fields": {`{"event":"llm_request_completed","request_id":"a","more":1}`, asJSON, 202, answer{
+			Accepted: 1, Warnings: []lineWarning{{Line: 1, Field: "more", Problem: "unknown field: it is published, and not read"}},
+		}},
 
 		"bad among good": {newEvent("a") + "\n{\n" + newEvent("b") + "\n\n[]\n" + large + "\n", asLines, 400, answer{
 			Accepted: 2, Rejected: 3, Error: "some lines were refused; the others were accepted",

@@ -51,6 +51,8 @@ type Sidecar struct {
 	counts       counts
 	rejectionLog rejectionLog
 	spoolFull    outage.Limiter
+	warned       outage.Limiter
+	mends        mends
 	disk         outage.Outage // of writing
 }
 
