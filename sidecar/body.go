@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
@@ -87,7 +85,8 @@ const maxRejected = 10_000
 
 // contents are the parsed contents of a body.
 type contents struct {
-	values   [][]byte // the good events, parts of the body
+	good     int
+	values   [][]byte // the good events as they are spooled, but for those that are left out
 	rejected int
 	faults   []lineFault
 	tooLarge bool // the body is a single event, and too large
@@ -138,11 +137,13 @@ func isValue(text []byte) bool {
 	return s.Whole()
 }
 
-// add checks an event, and adds it or its fault.
+// add checks and prepares an event, and adds it or its fault.
 func (s *Sidecar) add(c *contents, line int, value []byte) error {
-	warned, err := s.check(value)
+	value, warned, err := s.source(c, line, value)
 	if err == nil {
-		c.values = append(c.values, value)
+		if c.good++; value != nil {
+			c.values = append(c.values, value)
+		}
 		c.warnings.add(line, warned, &s.mends)
 		return nil
 	}
@@ -151,29 +152,6 @@ func (s *Sidecar) add(c *contents, line int, value []byte) error {
 		c.faults = append(c.faults, lineFault{line, faultText(err)})
 	}
 	return err
-}
-
-// check returns what is not read of an event, or why it is none.
-func (s *Sidecar) check(value []byte) ([]event.Warning, error) {
-	// This comes before decoding, which may need a hundred times the event's size.
-	if limit := s.deps.Publisher.MaxEventBytes(); len(value) > limit {
-		return nil, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, the limit is %d", emitter.ErrTooLarge, len(value), limit))
-	}
-	decode := event.DecodeWithWarnings
-	if s.cfg.Strict {
-		decode = decodeStrict
-	}
-	ev, warned, err := decode(value)
-	if err != nil {
-		return nil, err
-	}
-	return warned, s.deps.Publisher.Check(ev, value)
-}
-
-// decodeStrict takes warnings for errors.
-func decodeStrict(value []byte) (*event.Event, []event.Warning, error) {
-	ev, err := event.DecodeStrict(value)
-	return ev, nil, err
 }
 
 // faultText returns an error's text, with the remedy for a common mistake.

@@ -53,7 +53,7 @@ func FuzzIngest(f *testing.F) {
 			good, bad := 0, 0
 			for line := range bytes.Lines(bytes.TrimPrefix(body, []byte("\ufeff"))) {
 				line = bytes.TrimSpace(line)
-				if _, err := event.Decode(line); err == nil && len(line) <= eventLimit {
+				if _, err := w.cluster.publisher.Prepare(line, event.Decode); err == nil {
 					good++
 				} else if len(line) > 0 {
 					bad++
