@@ -108,8 +108,8 @@ var layers = map[string][]string{
 	// The programs.
 	"internal/cli": {"internal/base/fault", "internal/base/visible"},
 	"cmd/emitter": {
-		"emitter", "emitter/mskiam", "event", "internal/base/backoff", "internal/cli", "internal/base/fault", "internal/base/secret",
-		"internal/demo/scenario", "sidecar", "sidecar/spool",
+		"emitter", "emitter/mskiam", "event", "internal/base/backoff", "internal/cli", "internal/base/fault", "internal/base/regular", "internal/base/secret",
+		"internal/config/strictyaml", "internal/demo/scenario", "redact", "sidecar", "sidecar/spool",
 	},
 	"cmd/evalworker": {
 		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/base/fault",
