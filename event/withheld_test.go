@@ -61,3 +61,16 @@ func TestWithhold(t *testing.T) {
 		}
 	}
 }
+
+// TestWithholdAResponse: the model, the tokens and the calls that only the output names
+// are still counted.
+func TestWithholdAResponse(t *testing.T) {
+	t.Parallel()
+	e := event.Event{Output: event.JSON([]byte(`{"model":"m-1","choices":[{"index":0,"message":{"role":"assistant","content":null,` +
+		`"tool_calls":[{"id":"c","type":"function","function":{"name":"look","arguments":"{\"q\":1}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`))}
+	e.Withhold(event.WithheldTooLarge)
+	if e.Model != "m-1" || e.FinishReason != "tool_calls" || e.InputTokens == nil || *e.InputTokens != 3 || *e.OutputTokens != 4 ||
+		len(e.ToolCalls) != 1 || e.ToolCalls[0].Name != "look" || !e.ToolCalls[0].Arguments.IsZero() || !e.Output.IsZero() {
+		t.Errorf("%+v", e)
+	}
+}
