@@ -186,3 +186,55 @@ func TestTooLargeGoesWithoutItsContent(t *testing.T) {
 		})
 	}
 }
+
+// BenchmarkMedia compares, in one run, what an event of 2 KB without media costs with and
+// without the search for media.
+func BenchmarkMedia(b *testing.B) {
+	words := strings.Repeat("The refund is due within 30 days of your order, see https://example.com/terms. ", 26)
+	e := &Emitter{cfg: DefaultConfig()}
+	for range 3 {
+		for _, c := range []struct {
+			name string
+			keep bool
+		}{{"kept", true}, {"searched", false}} {
+			b.Run(c.name, func(b *testing.B) {
+				e.cfg.KeepMedia = c.keep
+				b.ReportAllocs()
+				for b.Loop() {
+					ev := event.Event{Kind: event.KindRequestCompleted, RequestID: "r", Output: event.Text(words)}
+					e.cfg.prepare(&ev, e.contain)
+					if _, err := e.encode(&ev); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestPublisherPrepares: a publisher treats encoded events as an emitter does.
+func TestPublisherPrepares(t *testing.T) {
+	t.Parallel()
+	p, err := NewPublisher(Config{Brokers: []string{"127.0.0.1:1"}, Prepare: func(ev *event.Event) bool {
+		if ev.RequestID == "panics" {
+			panic("canary")
+		}
+		return ev.RequestID != "left-out"
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]Prepared{
+		"a":        {Value: []byte(`{"event":"llm_request_completed","request_id":"a","output":"words"}`)},
+		"panics":   {Value: []byte(`{"event":"llm_request_completed","request_id":"panics","content_withheld":"not_redacted"}`), ContentWithheld: event.WithheldNotRedacted},
+		"left-out": {Filtered: true},
+	} {
+		got, err := p.Prepare([]byte(`{"event":"llm_request_completed","request_id":"`+id+`","output":"words","mine":"canary"}`), event.Decode)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", id, diff)
+		}
+	}
+}

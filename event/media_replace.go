@@ -78,12 +78,21 @@ func (e *Event) ReplaceMedia() {
 		}
 		e.replaceInChunks()
 	}
+	e.replaceInCalls()
+}
+
+// replaceInCalls replaces media in arguments and results.
+func (e *Event) replaceInCalls() {
+	own := false // the list has been copied, with the first call that changes
 	for i := range e.ToolCalls {
 		c := e.ToolCalls[i]
-		if a, b := c.Arguments.replaceMedia(), c.Result.replaceMedia(); a || b {
-			e.ToolCalls = slices.Clone(e.ToolCalls)
-			e.ToolCalls[i] = c
+		if a, b := c.Arguments.replaceMedia(), c.Result.replaceMedia(); !a && !b {
+			continue
 		}
+		if !own {
+			e.ToolCalls, own = slices.Clone(e.ToolCalls), true
+		}
+		e.ToolCalls[i] = c
 	}
 }
 
