@@ -126,10 +126,12 @@ func (e *Emitter) Connect(ctx context.Context) error {
 	if e.absent() {
 		return nil
 	}
-	meta, err := e.topic.lookUp(ctx)
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.WriteTimeout)
+	defer cancel()
+	topic, err := e.topic.lookUp(ctx)
 	if err == nil {
 		// Any other error of the topic may pass: it may be about to be created.
-		if refused := e.topic.describe(topicError(meta)); errors.Is(refused, ErrNoAccess) {
+		if refused := e.topic.describe(topicError(topic)); errors.Is(refused, ErrNoAccess) {
 			err = refused
 		}
 	}
