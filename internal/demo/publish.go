@@ -28,12 +28,17 @@ func (d *Demo) publish(ctx context.Context) (dead []summary.DeadLetters, err err
 	cfg.Brokers, cfg.Topic, cfg.Block = []string{d.broker.Addr()}, topic, true
 	// The broker is in this process and cannot be lost: what takes long on a busy machine
 	// is not sent twice.
-	cfg.WriteTimeout, cfg.RetryFor, cfg.CloseTimeout = 5*time.Minute, 10*time.Minute, 10*time.Minute
+	cfg.WriteTimeout, cfg.RetryFor = 5*time.Minute, 10*time.Minute
 	em, err := emitter.New(cfg)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, em.Close(ctx)) }()
+	defer func() {
+		err = errors.Join(err, em.Flush(ctx))
+		now, cancel := context.WithTimeout(ctx, 0) // when ctx has ended, the broker may have as well
+		defer cancel()
+		err = errors.Join(err, em.Close(now))
+	}()
 	var pace <-chan time.Time
 	if gap := d.cfg.Duration / time.Duration(d.cfg.Events); gap > 0 {
 		tick := time.NewTicker(gap)
