@@ -29,6 +29,7 @@ type Emitter struct {
 	wake    chan struct{}  // makes the collector look again; holds one
 	senders sync.WaitGroup // the collector, and a goroutine for each batch
 	scratch sync.Pool      // *[]byte, for encoding
+	copies  sync.Pool      // *event.Event, of what is being emitted
 	notices notices
 
 	mu      sync.Mutex
@@ -157,9 +158,15 @@ func (e *Emitter) Emit(ctx context.Context, ev event.Event) error {
 	if err := e.admit(); err != nil {
 		return e.noted(err)
 	}
-	own := ev // so that an event that is not admitted is not moved to the heap
-	e.complete(ctx, &own)
-	m, err := e.encode(&own)
+	own, _ := e.copies.Get().(*event.Event)
+	if own == nil {
+		own = new(event.Event)
+	}
+	*own = ev
+	e.complete(ctx, own)
+	m, err := e.encode(own)
+	*own = event.Event{} // what it held is the application's
+	e.copies.Put(own)
 	return e.noted(e.accept(ctx, m, err))
 }
 
