@@ -119,7 +119,7 @@ var layers = map[string][]string{
 	"internal/gen/boards": {"telemetry"},
 	"examples/publish":    {"emitter", "event"},
 	"bench": {
-		"emitter", "event", "internal/app", "internal/config", "internal/demo/modelserver",
+		"emitter", "event", "internal/app", "internal/config", "internal/demo/broker", "internal/demo/modelserver",
 		"internal/testkit/containers", "internal/testkit/datadog", "internal/base/conn",
 	},
 }

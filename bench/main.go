@@ -38,13 +38,16 @@ func run(ctx context.Context) error {
 		return runRole(ctx, role)
 	}
 	var opts options
-	flag.StringVar(&opts.only, "only", "consume,judges,latency,stuck", "measurements to make: consume, judges, latency, stuck, telemetry, soak")
+	flag.StringVar(&opts.only, "only", "consume,judges,latency,stuck", "measurements to make: consume, judges, latency, stuck, telemetry, soak; emit stands alone, and needs no broker")
 	flag.IntVar(&opts.events, "events", 500_000, "events of the consuming measurements")
 	flag.IntVar(&opts.pairs, "pairs", 4, "times that each reader reads all of them, in turn")
 	flag.DurationVar(&opts.soak, "soak", 10*time.Minute, "length of the soak")
 	flag.StringVar(&opts.profiles, "profiles", "", "folder that takes CPU profiles of the consuming measurements; they cost some CPU themselves")
 	flag.Parse()
 
+	if opts.only == "emit" {
+		return emitting(ctx, os.Stdout, opts)
+	}
 	w, err := newWorld(ctx)
 	if err != nil {
 		return err

@@ -27,6 +27,10 @@ const (
 const (
 	roleReader = "reader" // a bare group Reader of kafka-go
 	roleWorker = "worker" // the whole worker
+
+	roleBroker   = "broker"   // an embedded broker
+	roleEmitter  = "emitter"  // an application with the emitter
+	roleProducer = "producer" // one with franz-go's producer
 )
 
 // job is the task of a process.
@@ -124,6 +128,12 @@ func runRole(ctx context.Context, role string) error {
 		return withProfile(j.Profile, func() error { return runReader(ctx, j) })
 	case roleWorker:
 		return withProfile(j.Profile, func() error { return runWorker(ctx, j) })
+	case roleBroker:
+		return runBroker(ctx, j)
+	case roleEmitter:
+		return withProfile(j.Profile, func() error { return runEmitter(ctx, j) })
+	case roleProducer:
+		return withProfile(j.Profile, func() error { return runProducer(ctx, j) })
 	}
 	return fmt.Errorf("no role %q", role)
 }

@@ -63,6 +63,22 @@ func BenchmarkEmit(b *testing.B) {
 	})
 }
 
+// TestEmitAllocatesLittle: the garbage of each event is part of what a request pays. It
+// runs alone, because others allocate as well.
+func TestEmitAllocatesLittle(t *testing.T) {
+	e := unstarted(Config{})
+	ev := sample(strings.Repeat("an answer ", 150))
+	ctx := t.Context()
+	n := testing.AllocsPerRun(500, func() {
+		if err := e.Emit(ctx, ev); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if n > 6 { // the body, the trace's id, the headers and their values; a queue that grows
+		t.Errorf("Emit allocates %v objects", n)
+	}
+}
+
 // unstarted returns an emitter whose goroutines do not run, so that it only queues.
 func unstarted(cfg Config) *Emitter {
 	cfg.Brokers = []string{"127.0.0.1:1"}

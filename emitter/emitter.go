@@ -29,6 +29,7 @@ type Emitter struct {
 	wake    chan struct{}  // makes the collector look again; holds one
 	senders sync.WaitGroup // the collector, and a goroutine for each batch
 	scratch sync.Pool      // *[]byte, for encoding
+	copies  sync.Pool      // *event.Event, of what is being emitted
 	notices notices
 
 	mu      sync.Mutex
@@ -128,10 +129,12 @@ func (e *Emitter) Connect(ctx context.Context) error {
 	if e.absent() {
 		return nil
 	}
-	meta, err := e.topic.lookUp(ctx)
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.WriteTimeout)
+	defer cancel()
+	topic, err := e.topic.lookUp(ctx)
 	if err == nil {
 		// Any other error of the topic may pass: it may be about to be created.
-		if refused := e.topic.describe(topicError(meta)); errors.Is(refused, ErrNoAccess) {
+		if refused := e.topic.describe(topicError(topic)); errors.Is(refused, ErrNoAccess) {
 			err = refused
 		}
 	}
@@ -161,13 +164,18 @@ func (e *Emitter) Emit(ctx context.Context, ev event.Event) error {
 	if err := e.admit(); err != nil {
 		return e.noted(err)
 	}
-	own := ev // so that an event that is not admitted is not moved to the heap
-	e.complete(ctx, &own)
-	if !e.cfg.prepare(&own, e.contain) {
+	own, _ := e.copies.Get().(*event.Event)
+	if own == nil {
+		own = new(event.Event)
+	}
+	*own = ev
+	m, kept, err := e.message(ctx, own)
+	*own = event.Event{} // what it held is the application's
+	e.copies.Put(own)
+	if !kept {
 		e.countFiltered()
 		return nil
 	}
-	m, err := e.encode(&own)
 	return e.noted(e.accept(ctx, m, err))
 }
 

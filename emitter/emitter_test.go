@@ -22,7 +22,16 @@ import (
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
-func TestMain(m *testing.M) { os.Exit(containers.Main(m, containers.WithKafka)) }
+func TestMain(m *testing.M) {
+	if addr := os.Getenv(envService); addr != "" {
+		if err := service(addr); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(containers.Main(m, containers.WithKafka))
+}
 
 const topic = "events"
 

@@ -2,12 +2,23 @@ package emitter
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"maps"
 	"slices"
 
 	"github.com/evalworker/evalworker/event"
 )
+
+// message completes and prepares an event, and encodes it unless it is left out.
+func (e *Emitter) message(ctx context.Context, ev *event.Event) (m message, kept bool, err error) {
+	e.complete(ctx, ev)
+	if !e.cfg.prepare(ev, e.contain) {
+		return message{}, false, nil
+	}
+	m, err = e.encode(ev)
+	return m, true, err
+}
 
 // countFiltered counts an event that Config.Prepare left out.
 func (e *Emitter) countFiltered() {

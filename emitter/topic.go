@@ -16,6 +16,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/metadata"
 	"github.com/segmentio/kafka-go/protocol/produce"
 
 	"github.com/evalworker/evalworker/internal/base/conn"
@@ -36,7 +37,7 @@ func Compressions() []string { return []string{"none", "gzip", "snappy", "lz4", 
 type topicClient struct {
 	topic       string
 	cluster     conn.Config
-	client      *kafka.Client
+	addr        net.Addr // of the brokers
 	transport   *kafka.Transport
 	compression kafka.Compression
 	balancer    kafka.Hash
@@ -50,6 +51,7 @@ func newTopicClient(cfg Config) *topicClient {
 	c := &topicClient{
 		topic:       cfg.Topic,
 		cluster:     cfg.conn(),
+		addr:        kafka.TCP(cfg.Brokers...),
 		transport:   conn.NewTransport(cfg.conn()),
 		compression: kafka.Compression(slices.Index(Compressions(), cfg.Compression)), //nolint:gosec // there are five
 		conns:       map[net.Conn]struct{}{},
@@ -64,28 +66,34 @@ func newTopicClient(cfg Config) *topicClient {
 	}
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic}
-	c.client = &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: c.transport, Timeout: cfg.WriteTimeout}
 	return c
 }
 
-// lookUp returns the metadata of the topic.
-func (c *topicClient) lookUp(ctx context.Context) (*kafka.MetadataResponse, error) {
-	meta, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})
-	// kafka-go would return the same error until its next own look-up. A look-up that
-	// outlasts ctx is left alone, because it serves the next call.
-	if err != nil && ctx.Err() == nil {
-		c.refresh()
+// lookUp returns what the cluster says about the topic, which kafka-go keeps for a while.
+func (c *topicClient) lookUp(ctx context.Context) (*metadata.ResponseTopic, error) {
+	res, err := c.transport.RoundTrip(ctx, c.addr, &metadata.Request{TopicNames: []string{c.topic}})
+	if err != nil {
+		// kafka-go would return the same error until its next own look-up. A look-up that
+		// outlasts ctx is left alone, because it serves the next call.
+		if ctx.Err() == nil {
+			c.refresh()
+		}
+		return nil, c.describe(err)
 	}
-	return meta, c.describe(err)
+	all, ok := res.(*metadata.Response)
+	if !ok || len(all.Topics) == 0 {
+		return &metadata.ResponseTopic{}, nil
+	}
+	return &all.Topics[0], nil
 }
 
 // topicError returns why the topic cannot be written to, or nil.
-func topicError(meta *kafka.MetadataResponse) error {
+func topicError(topic *metadata.ResponseTopic) error {
 	switch {
-	case len(meta.Topics) > 0 && len(meta.Topics[0].Partitions) > 0:
+	case len(topic.Partitions) > 0:
 		return nil
-	case len(meta.Topics) > 0 && meta.Topics[0].Error != nil:
-		return meta.Topics[0].Error
+	case topic.ErrorCode != 0:
+		return kafka.Error(topic.ErrorCode)
 	}
 	return kafka.UnknownTopicOrPartition
 }
@@ -93,28 +101,30 @@ func topicError(meta *kafka.MetadataResponse) error {
 // part is one partition's share of some messages.
 type part struct {
 	id       int // of the partition
-	leader   int
+	leader   int32
 	messages []message
 	err      error // of the latest write
 }
 
 // split groups messages by the partition that their key belongs to, in order.
 func (c *topicClient) split(ctx context.Context, ms []message) ([]*part, error) {
-	meta, err := c.lookUp(ctx)
+	topic, err := c.lookUp(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look up topic %s: %w", c.topic, err)
 	}
-	if err := topicError(meta); err != nil {
+	if err := topicError(topic); err != nil {
 		c.refresh()
 		// Tried again, because topics are often made while applications start.
 		return nil, fmt.Errorf("look up topic %s: %w", c.topic, c.describe(err))
 	}
-	ids := make([]int, len(meta.Topics[0].Partitions))
+	ids := make([]int, len(topic.Partitions)) // which are numbered from zero without gaps
 	all := make([]part, len(ids))
-	for i, p := range meta.Topics[0].Partitions {
-		ids[i] = i // partitions are numbered from zero without gaps
-		if p.ID < len(all) {
-			all[p.ID].leader = p.Leader.ID
+	for i := range ids {
+		ids[i] = i
+	}
+	for _, p := range topic.Partitions {
+		if i := int(p.PartitionIndex); i < len(all) {
+			all[i].leader = p.LeaderID
 		}
 	}
 	var parts []*part
@@ -195,7 +205,7 @@ func (c *topicClient) request(ctx context.Context, parts []*part) {
 			RecordSet: protocol.RecordSet{Attributes: protocol.Attributes(c.compression), Records: &recordReader{left: p.messages}},
 		}
 	}
-	res, err := c.transport.RoundTrip(ctx, c.client.Addr, req)
+	res, err := c.transport.RoundTrip(ctx, c.addr, req)
 	stale := false
 	for _, p := range parts {
 		if p.err = err; err == nil {

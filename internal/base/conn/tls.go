@@ -141,7 +141,8 @@ func readPEM(path string) ([]byte, error) {
 }
 
 func readError(path string, err error) error {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
+	var p *fs.PathError
+	if errors.As(err, &p) {
 		err = p.Err
 	}
 	return fmt.Errorf("%s cannot be read: %w", path, err)
