@@ -36,7 +36,6 @@ require (
 	github.com/twmb/franz-go/pkg/kfake v0.0.0-20260918054303-01f206a7e32c
 	github.com/twmb/franz-go/pkg/kmsg v1.14.0
 	go.uber.org/goleak v1.3.0
-	golang.org/x/net v0.61.0
 	golang.org/x/sync v0.24.0
 	golang.org/x/term v0.47.0
 	golang.org/x/text v0.43.0
@@ -49,6 +48,7 @@ require (
 	github.com/aws/aws-sdk-go-v2 v1.48.0 // indirect
 	github.com/aws/aws-sdk-go-v2/config v1.33.18 // indirect
 	github.com/segmentio/kafka-go/sasl/aws_msk_iam_v2 v0.1.0 // indirect
+	golang.org/x/net v0.61.0 // indirect
 )
 
 require (
@@ -99,8 +99,10 @@ require (
 	github.com/evalworker/evalworker/emitter v0.0.0
 	github.com/evalworker/evalworker/emitter/ddtrace v0.0.0
 	github.com/evalworker/evalworker/emitter/mskiam v0.0.0
+	github.com/evalworker/evalworker/emitter/openai v0.0.0
 	github.com/evalworker/evalworker/event v0.0.0
 	github.com/evalworker/evalworker/internal/base v0.0.0
+	github.com/evalworker/evalworker/redact v0.0.0
 	github.com/felixge/httpsnoop v1.1.0 // indirect
 	github.com/go-logr/logr v1.4.4 // indirect
 	github.com/go-logr/stdr v1.2.2 // indirect
@@ -195,3 +197,7 @@ replace github.com/evalworker/evalworker/event => ./event
 replace github.com/evalworker/evalworker/internal/base => ./internal/base
 
 replace github.com/evalworker/evalworker/emitter/ddtrace => ./emitter/ddtrace
+
+replace github.com/evalworker/evalworker/redact => ./redact
+
+replace github.com/evalworker/evalworker/emitter/openai => ./emitter/openai

@@ -23,17 +23,16 @@ var layers = map[string][]string{
 	"internal/base":          {},
 	"internal/base/backoff":  {},
 	"internal/base/certs":    {},
-	"internal/base/conn":     {"internal/base/errs", "internal/base/fault", "internal/base/regular", "internal/base/secret"},
-	"internal/base/errs":     {},
+	"internal/base/conn":     {"internal/base/fault", "internal/base/regular", "internal/base/secret"},
 	"internal/base/fault":    {},
 	"internal/base/jsonscan": {},
 	"internal/base/regular":  {},
-	"internal/base/secret":   {"internal/base/errs", "internal/base/regular"},
+	"internal/base/secret":   {"internal/base/regular"},
 	"internal/base/testdiff": {},
+	"internal/base/visible":  {},
 
 	// Small tools of several rooms; each imports nothing of ours.
-	"internal/outage":  {},
-	"internal/visible": {},
+	"internal/outage": {},
 
 	// What applications publish, and the vocabulary of evaluation.
 	"event": {"internal/base/fault", "internal/base/jsonscan"},
@@ -41,7 +40,7 @@ var layers = map[string][]string{
 
 	// The grounds: what several parts stand on.
 	"internal/config/strictyaml": {"internal/base/fault"},
-	"redact":                     {"eval", "event", "internal/base/fault", "internal/base/jsonscan", "internal/visible"},
+	"redact":                     {"event", "internal/base/fault", "internal/base/jsonscan", "internal/base/visible"},
 	"stats":                      {},
 	"store":                      {"internal/base/backoff", "internal/base/fault", "internal/base/secret", "internal/outage", "internal/base/regular"},
 
@@ -52,12 +51,12 @@ var layers = map[string][]string{
 
 	// The parts.
 	"sampler":         {"eval", "event", "internal/base/fault"},
-	"validators":      {"eval", "event", "internal/base/fault", "internal/base/jsonscan", "internal/base/regular", "internal/visible", "redact"},
-	"judges":          {"eval", "event", "internal/base/fault", "internal/config/strictyaml", "internal/base/regular", "internal/visible"},
+	"validators":      {"eval", "event", "internal/base/fault", "internal/base/jsonscan", "internal/base/regular", "internal/base/visible", "redact"},
+	"judges":          {"eval", "event", "internal/base/fault", "internal/config/strictyaml", "internal/base/regular", "internal/base/visible"},
 	"judges/model":    {"eval", "event", "internal/base/backoff", "internal/base/fault", "internal/base/secret", "internal/config/strictyaml", "internal/outage", "internal/base/regular", "judges"},
 	"datasets":        {"eval", "event", "redact", "store"},
 	"telemetry":       {"eval", "event", "internal/base/fault", "internal/datadog/site", "internal/outage"},
-	"emitter":         {"event", "internal/base/backoff", "internal/base/fault", "internal/base/secret", "internal/base/conn"},
+	"emitter":         {"event", "internal/base/backoff", "internal/base/fault", "internal/base/jsonscan", "internal/base/secret", "internal/base/conn"},
 	"emitter/ddtrace": {},
 	"emitter/mskiam":  {},
 	"emitter/openai":  {"event"},
@@ -112,10 +111,10 @@ var layers = map[string][]string{
 	"test/faults":      {},
 
 	// The programs.
-	"internal/cli": {"internal/base/fault", "internal/visible"},
+	"internal/cli": {"internal/base/fault", "internal/base/visible"},
 	"cmd/emitter": {
-		"emitter", "emitter/mskiam", "event", "internal/base/backoff", "internal/cli", "internal/base/fault", "internal/base/secret",
-		"internal/demo/scenario", "sidecar", "sidecar/spool",
+		"emitter", "emitter/mskiam", "event", "internal/base/backoff", "internal/cli", "internal/base/fault", "internal/base/regular", "internal/base/secret",
+		"internal/config/strictyaml", "internal/demo/scenario", "redact", "sidecar", "sidecar/spool",
 	},
 	"cmd/evalworker": {
 		"datasets", "emitter/mskiam", "eval", "event", "internal/app", "internal/cli", "internal/config", "internal/base/fault",
@@ -142,7 +141,7 @@ var rooms = map[string][]string{
 	"modernc.org/sqlite":                    {"store"},
 	"github.com/pressly/goose":              {"store"},
 	"github.com/jackc/pgx":                  {"store", "internal/testkit/containers"},
-	"github.com/twmb/franz-go":              {"internal/demo/broker"},
+	"github.com/twmb/franz-go":              {"internal/demo/broker", "bench"},
 	"github.com/expr-lang/expr":             {"sampler"},
 	"github.com/goccy/go-yaml":              {"internal/config/strictyaml", "internal/config"},
 	"github.com/testcontainers/":            {"internal/testkit/containers"},

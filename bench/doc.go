@@ -5,6 +5,7 @@
 //	go run ./bench -only consume,judges
 //	go run ./bench -only telemetry  # an agent that hangs, and being asked for metrics
 //	go run ./bench -only sidecar    # emitter serve, with the embedded broker
+//	go run ./bench -only emit       # the emitter beside franz-go's producer, about a minute
 //	go run ./bench -only soak       # resident memory after ten minutes of load
 //
 // The broker is the one that KAFKA_BROKERS names, else Apache Kafka in a

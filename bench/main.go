@@ -39,7 +39,7 @@ func run(ctx context.Context) error {
 		return runRole(ctx, role)
 	}
 	var opts options
-	flag.StringVar(&opts.only, "only", "consume,judges,latency,stuck", "measurements to make: consume, judges, latency, stuck, telemetry, soak; or sidecar, alone")
+	flag.StringVar(&opts.only, "only", "consume,judges,latency,stuck", "measurements to make: consume, judges, latency, stuck, telemetry, soak; or one of sidecar and emit, alone, which need no broker")
 	flag.IntVar(&opts.events, "events", 500_000, "events of the consuming measurements")
 	flag.IntVar(&opts.pairs, "pairs", 4, "times that each reader reads all of them, in turn")
 	flag.DurationVar(&opts.soak, "soak", 10*time.Minute, "length of the soak")
@@ -50,6 +50,9 @@ func run(ctx context.Context) error {
 		return sidecarCost(ctx, os.Stdout, opts)
 	}
 
+	if opts.only == "emit" {
+		return emitting(ctx, os.Stdout, opts)
+	}
 	w, err := newWorld(ctx)
 	if err != nil {
 		return err

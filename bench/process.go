@@ -27,6 +27,11 @@ const (
 const (
 	roleReader = "reader" // a bare group Reader of kafka-go
 	roleWorker = "worker" // the whole worker
+
+	roleBroker   = "broker"   // an embedded broker
+	roleEmitter  = "emitter"  // an application with the emitter
+	roleProducer = "producer" // one with franz-go's producer
+	rolePoster   = "poster"   // clients of the sidecar, one event a request
 )
 
 // job is the task of a process.
@@ -131,6 +136,10 @@ func runRole(ctx context.Context, role string) error {
 		return runBroker(ctx, j)
 	case rolePoster:
 		return runPoster(ctx, j)
+	case roleEmitter:
+		return withProfile(j.Profile, func() error { return runEmitter(ctx, j) })
+	case roleProducer:
+		return withProfile(j.Profile, func() error { return runProducer(ctx, j) })
 	}
 	return fmt.Errorf("no role %q", role)
 }

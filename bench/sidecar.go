@@ -14,19 +14,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/demo/broker"
-)
-
-// The roles of the sidecar's surroundings.
-const (
-	roleBroker = "broker" // the embedded broker
-	rolePoster = "poster" // clients that send one event a request
 )
 
 const (
@@ -121,15 +113,15 @@ func runSidecar(ctx context.Context, dir, program string, clients int) (_ sideca
 		return sidecarFigures{}, err
 	}
 	defer func() { err = errors.Join(err, b.stop()) }()
-	addr, err := b.out.ReadString('\n')
-	if err != nil {
+	var addr string
+	if err := json.NewDecoder(b.out).Decode(&addr); err != nil {
 		return sidecarFigures{}, fmt.Errorf("broker: %w", err)
 	}
 	spool, err := os.MkdirTemp(dir, "spool-")
 	if err != nil {
 		return sidecarFigures{}, err
 	}
-	s, err := startSidecar(ctx, program, strings.TrimSpace(addr), spool)
+	s, err := startSidecar(ctx, program, addr, spool)
 	if err != nil {
 		return sidecarFigures{}, err
 	}
@@ -238,20 +230,6 @@ func getJSON(ctx context.Context, url string, into any) error {
 		return err
 	}
 	return errors.Join(json.NewDecoder(res.Body).Decode(into), res.Body.Close())
-}
-
-// runBroker is the embedded broker; it prints its address.
-func runBroker(ctx context.Context, j job) error {
-	b, err := broker.Start(broker.Config{Topics: map[string]int32{j.Topic: partitions}})
-	if err != nil {
-		return err
-	}
-	defer b.Close()
-	if _, err := fmt.Fprintln(os.Stdout, b.Addr()); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return nil
 }
 
 // post runs clients in a process of their own.

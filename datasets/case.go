@@ -73,7 +73,8 @@ type Exemplar struct {
 	TraceIDDecimal string `json:"trace_id_decimal,omitempty"`
 	SpanIDDecimal  string `json:"span_id_decimal,omitempty"`
 
-	// ContentWithheld says that the content could not be redacted and is missing.
+	// ContentWithheld says that the content is missing: it could not be redacted, or the
+	// event was published without it.
 	ContentWithheld bool             `json:"content_withheld,omitempty"`
 	Input           json.RawMessage  `json:"input,omitempty"`
 	Output          json.RawMessage  `json:"output,omitempty"`

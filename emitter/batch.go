@@ -22,7 +22,7 @@ func (e *Emitter) collect() {
 		}
 		e.awaitBatch(linger)
 		batch := e.take(e.cfg.BatchEvents, e.cfg.BatchBytes)
-		e.senders.Go(func() {
+		e.spawn(func() {
 			defer func() { <-e.slots }()
 			e.deliver(e.life, batch)
 		})
@@ -79,7 +79,8 @@ func (e *Emitter) take(events, bytes int) []message {
 	e.queue = e.queue[n:]
 	e.queued -= size
 	if len(e.queue) == 0 {
-		e.queue = nil // or the array would live as long as something is appended to it
+		// A new array, or the old one would live as long as something is appended to it.
+		e.queue = make([]message, 0, min(n, e.cfg.BatchEvents))
 	}
 	return batch
 }
@@ -89,53 +90,65 @@ func (e *Emitter) deliver(ctx context.Context, batch []message) {
 	began := time.Now()
 	pause := backoff.Backoff{Min: e.cfg.BackoffMin, Max: e.cfg.BackoffMax}
 	var why error // of the last attempt that ctx did not interrupt
+	defer func() { e.delivered(why != nil) }()
 	for attempt := 1; ; attempt++ {
-		failed, err := e.attempt(ctx, batch)
-		if len(failed) == 0 {
+		left, err := e.attempt(ctx, batch)
+		if len(left) == 0 {
 			return
 		}
 		if ctx.Err() == nil {
+			e.failed(err, why == nil)
 			why = err
-		} else if why == nil {
-			why = context.Cause(ctx)
 		}
 		spent := attempt >= e.cfg.MaxAttempts || time.Since(began) >= e.cfg.RetryFor
 		if spent || !pause.Wait(ctx, attempt) {
-			e.settle(failed, why)
+			if why != nil {
+				e.settle(left, why)
+			} else {
+				e.settle(left, context.Cause(ctx))
+			}
 			return
 		}
-		batch = failed
+		batch = left
 	}
 }
 
 // attempt writes the messages once and settles those that are written or can never
 // be. It returns the others, with the last error.
-func (e *Emitter) attempt(ctx context.Context, batch []message) ([]message, error) {
+func (e *Emitter) attempt(ctx context.Context, batch []message) (left []message, err error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.WriteTimeout)
 	defer cancel()
-	failed, err := e.topic.writeParts(ctx, batch, e.write)
-	err = explain(err)
-	if permanent(err) {
-		e.settle(failed, err)
+	parts, err := e.topic.split(ctx, batch)
+	if err = explain(err); permanent(err) {
+		e.settle(batch, err)
 		return nil, nil
 	}
-	return failed, err
+	if err != nil {
+		return batch, err
+	}
+	e.topic.writeParts(ctx, parts)
+	for _, p := range parts {
+		if rest, failed := e.outcome(ctx, p.id, p.messages, p.err); failed != nil {
+			left, err = append(left, rest...), failed
+		}
+	}
+	return left, err
 }
 
-// write writes one partition's messages, settles those that are written or can never
-// be, and returns the others. A batch that the broker rejects for its records is
-// halved until it fits, because the broker's limit may be lower than ours, or until
-// the culprit is alone.
-func (e *Emitter) write(ctx context.Context, partition int, ms []message) ([]message, error) {
-	err := explain(e.topic.produce(ctx, partition, ms))
+// outcome settles one partition's messages according to the error of their write, nil
+// or not, unless another attempt may succeed: it returns those. A batch that the broker
+// rejects for its records is halved until it fits, because the broker's limit may be
+// lower than ours, or until the culprit is alone.
+func (e *Emitter) outcome(ctx context.Context, partition int, ms []message, err error) ([]message, error) {
+	err = explain(err)
 	switch {
 	case err == nil:
 		e.settle(ms, nil)
 		return nil, nil
 	case aboutRecords(err) && len(ms) > 1:
 		half := len(ms) / 2
-		first, err1 := e.write(ctx, partition, ms[:half])
-		second, err2 := e.write(ctx, partition, ms[half:])
+		first, err1 := e.outcome(ctx, partition, ms[:half], e.topic.produce(ctx, partition, ms[:half]))
+		second, err2 := e.outcome(ctx, partition, ms[half:], e.topic.produce(ctx, partition, ms[half:]))
 		if err2 == nil {
 			err2 = err1
 		}
@@ -144,12 +157,5 @@ func (e *Emitter) write(ctx context.Context, partition int, ms []message) ([]mes
 		e.settle(ms, err)
 		return nil, nil
 	}
-	e.countRetry()
 	return ms, err
-}
-
-func (e *Emitter) countRetry() {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.stats.Retries++
 }

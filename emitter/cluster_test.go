@@ -3,6 +3,7 @@
 package emitter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,11 @@ import (
 )
 
 // cluster is a fake Kafka below a topicClient: two brokers, b1 and b2, and one
-// partition that one of them leads. It works in memory, inside a synctest bubble.
+// partition that one of them leads, or more that they lead by turns. It works in memory,
+// inside a synctest bubble.
 type cluster struct {
+	partitions int32 // zero: one
+
 	answer func([]record) kafka.Error // to a batch; zero accepts it
 	late   time.Duration              // passes before each answer
 	rate   atomic.Int64               // bytes a second that the line carries; zero: any number
@@ -59,14 +63,15 @@ func (c *cluster) under(t *testing.T, cable *topicClient) {
 func emitterOn(t *testing.T, c *cluster, cfg Config) *Emitter {
 	t.Helper()
 	cfg.Brokers = []string{"b1:9092"}
+	cfg.CloseTimeout = cmp.Or(cfg.CloseTimeout, time.Hour) // tests wait for an outcome by closing
 	e, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.under(t, e.topic)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel() // a test that checks the end calls Close itself
+		ctx, cancel := context.WithTimeout(context.Background(), 0) // a test that checks the end calls Close itself
+		defer cancel()
 		_ = e.Close(ctx)
 	})
 	return e
@@ -147,25 +152,44 @@ func (c *cluster) respond(node int32, req protocol.Message) (protocol.Message, e
 	case *metadata.Request:
 		return &metadata.Response{
 			Brokers: []metadata.ResponseBroker{{NodeID: 1, Host: "b1", Port: 9092}, {NodeID: 2, Host: "b2", Port: 9092}},
-			Topics:  []metadata.ResponseTopic{{Name: r.TopicNames[0], Partitions: []metadata.ResponsePartition{{LeaderID: c.leader}}}},
+			Topics:  []metadata.ResponseTopic{{Name: r.TopicNames[0], Partitions: c.layout()}},
 		}, nil
 	case *produce.Request:
-		topic := r.Topics[0]
-		batch, err := records(topic.Partitions[0].RecordSet.Records)
-		if err != nil {
-			return nil, err
-		}
 		c.requests++
-		code := kafka.NotLeaderForPartition
-		if node == c.leader {
-			code = c.answer(batch)
+		out := produce.ResponseTopic{Topic: r.Topics[0].Topic}
+		for _, p := range r.Topics[0].Partitions {
+			batch, err := records(p.RecordSet.Records)
+			if err != nil {
+				return nil, err
+			}
+			code := kafka.NotLeaderForPartition
+			if node == c.leaderOf(p.Partition) {
+				code = c.answer(batch)
+			}
+			if code == 0 {
+				c.took = append(c.took, batch...)
+			}
+			out.Partitions = append(out.Partitions, produce.ResponsePartition{Partition: p.Partition, ErrorCode: int16(code)})
 		}
-		if code == 0 {
-			c.took = append(c.took, batch...)
-		}
-		return &produce.Response{Topics: []produce.ResponseTopic{{Topic: topic.Topic, Partitions: []produce.ResponsePartition{{ErrorCode: int16(code)}}}}}, nil
+		return &produce.Response{Topics: []produce.ResponseTopic{out}}, nil
 	}
 	return nil, fmt.Errorf("a topicClient does not send a %T", req)
+}
+
+// layout returns the partitions of the topic. The caller holds mu.
+func (c *cluster) layout() (out []metadata.ResponsePartition) {
+	for p := range max(c.partitions, 1) {
+		out = append(out, metadata.ResponsePartition{PartitionIndex: p, LeaderID: c.leaderOf(p)})
+	}
+	return out
+}
+
+// leaderOf returns the broker that leads a partition. The caller holds mu.
+func (c *cluster) leaderOf(partition int32) int32 {
+	if partition%2 == 1 {
+		return 3 - c.leader
+	}
+	return c.leader
 }
 
 func records(from protocol.RecordReader) ([]record, error) {

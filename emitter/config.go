@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -56,8 +57,8 @@ type Config struct {
 	// buffer is an error at once: [ErrFull].
 	Block bool
 
-	// MaxEventBytes bounds one event with its key and headers; default 1,000,000,
-	// which stays below the 1,048,588 of Kafka's message.max.bytes. Workers accept
+	// MaxEventBytes bounds one event with its key and headers. A larger one goes without
+	// its content ([event.Event.ContentWithheld]). Default 1,000,000, which stays below the 1,048,588 of Kafka's message.max.bytes. Workers accept
 	// up to 10 MiB (kafka.max_message_bytes), if the topic does as well.
 	MaxEventBytes int
 	// BatchEvents and BatchBytes bound one batch; default 500 events and
@@ -84,15 +85,35 @@ type Config struct {
 	// from one to the next and is shortened at random by up to a half; default
 	// 100ms and 5s.
 	BackoffMin, BackoffMax time.Duration
+	// CloseTimeout bounds Close when its context has no deadline; default 10s.
+	CloseTimeout time.Duration
 
 	// TraceContext returns the propagation headers of the span in ctx, for events
 	// that carry no trace of their own. Nil adds none. The package ddtrace has one
 	// for Datadog, and [Traceparent] builds the headers for any W3C tracer.
 	TraceContext func(ctx context.Context) map[string]string
-	// Unsent is called with events at the moment they are given up, and the error of
-	// their last attempt. It runs on the goroutines that send, so it must be quick
-	// and safe for concurrent use. If nil, only Flush and Close report them.
-	Unsent func(ids []event.RequestID, err error)
+	// Prepare is called by Emit with each event before it is encoded, on the caller's
+	// goroutine; false leaves the event out. It may change the event as it likes, its
+	// lists, maps and numbers too: they are copies, and the application's own values
+	// stay as they are. Only the bytes of [event.Content.Raw] are shared. It redacts,
+	// hashes or shortens what must not reach Kafka: Redactor.Prepare of the package
+	// redact is one. After a panic the event goes without its content. By default
+	// nothing is called and nothing is copied.
+	Prepare func(*event.Event) bool
+	// KeepMedia publishes pictures, sounds and files as they are. By default a digest,
+	// type and size stand for them ([event.ReplaceMedia]): workers do not use the bytes.
+	KeepMedia bool
+	// Unsent is called with events at the moment they are given up, at most BatchEvents
+	// at a time, and the error of their last attempt. It may keep the events, for
+	// example in a file. It runs on the goroutines that send, so it must be quick and
+	// safe for concurrent use. If nil, only Flush and Close report them.
+	Unsent func(events []UnsentEvent, err error)
+	// Logger is told what goes wrong, each trouble at once and then once a minute with
+	// a count, and at Info that it is over. Lines hold ids and errors, never content.
+	// Nil is silent.
+	Logger *slog.Logger
+	// A panic of TraceContext, Prepare, Unsent or Logger is contained: it is counted
+	// (Stats.Panics), and the event goes on.
 }
 
 // DefaultConfig returns the defaults for a broker on this machine.
@@ -120,6 +141,7 @@ func (c Config) withDefaults() Config {
 	c.MaxAttempts = cmp.Or(c.MaxAttempts, math.MaxInt)
 	c.BackoffMin = cmp.Or(c.BackoffMin, 100*time.Millisecond)
 	c.BackoffMax = cmp.Or(c.BackoffMax, max(5*time.Second, c.BackoffMin))
+	c.CloseTimeout = cmp.Or(c.CloseTimeout, 10*time.Second)
 	return c
 }
 
@@ -130,7 +152,7 @@ func (c Config) Validate() fault.List {
 	if c.SASL.Mechanism == conn.AWSMSKIAM && c.SASL.Sign == nil {
 		faults.Add("sasl.sign", "missing: AWS_MSK_IAM signs its logins", "mskiam.New().Sign of the package emitter/mskiam")
 	}
-	if strings.ContainsAny(c.Topic, " /\\") || len(c.Topic) > 249 {
+	if !isTopicName(c.Topic) {
 		faults.Add("topic", fmt.Sprintf("%q is not a topic name", c.Topic), "want up to 249 letters, digits, dots, dashes and underscores")
 	}
 	for _, n := range []struct {
@@ -157,6 +179,7 @@ func (c Config) Validate() fault.List {
 		{"write_timeout", c.WriteTimeout},
 		{"retry_for", c.RetryFor},
 		{"backoff_min", c.BackoffMin},
+		{"close_timeout", c.CloseTimeout},
 	} {
 		if d.value < 0 {
 			faults.Add(d.path, fmt.Sprintf("%v is below zero", d.value), "want a duration above zero, or zero for the default")
@@ -172,6 +195,18 @@ func (c Config) Validate() fault.List {
 		faults.Add("compression", fmt.Sprintf("unknown compression %q", c.Compression), "want one of "+strings.Join(Compressions(), ", "))
 	}
 	return faults
+}
+
+// isTopicName reports whether Kafka allows a topic of that name.
+func isTopicName(name string) bool {
+	const longest = 249
+	for i := range len(name) {
+		c := name[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-') {
+			return false
+		}
+	}
+	return name != "" && len(name) <= longest && name != "." && name != ".."
 }
 
 func (c Config) conn() conn.Config {

@@ -3,6 +3,7 @@ package emitter_test
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +21,16 @@ func TestConfigValidate(t *testing.T) {
 	if faults := (emitter.Config{Brokers: []string{"kafka:9092"}}).Validate(); len(faults) > 0 {
 		t.Errorf("brokers alone are not enough: %v", faults)
 	}
+	for _, name := range []string{"a,b", ".", "..", "a b", "a/b", "é", "a:b", strings.Repeat("a", 250)} {
+		if _, err := emitter.New(emitter.Config{Brokers: []string{"kafka:9092"}, Topic: name}); err == nil || !strings.Contains(err.Error(), "topic") {
+			t.Errorf("topic %q: %v", name, err)
+		}
+	}
+	for _, name := range []string{"a", "A.b_c-9", "...", strings.Repeat("a", 249)} {
+		if faults := (emitter.Config{Brokers: []string{"kafka:9092"}, Topic: name}).Validate(); len(faults) > 0 {
+			t.Errorf("topic %q: %v", name, faults)
+		}
+	}
 	for path, spoil := range map[string]func(*emitter.Config){
 		"brokers":         func(c *emitter.Config) { c.Brokers = nil },
 		"brokers[0]":      func(c *emitter.Config) { c.Brokers = []string{"kafka"} },
@@ -36,6 +47,7 @@ func TestConfigValidate(t *testing.T) {
 		"write_timeout":   func(c *emitter.Config) { c.WriteTimeout = -time.Second },
 		"backoff_min":     func(c *emitter.Config) { c.BackoffMin = -time.Second },
 		"backoff_max":     func(c *emitter.Config) { c.BackoffMin, c.BackoffMax = time.Minute, time.Second },
+		"close_timeout":   func(c *emitter.Config) { c.CloseTimeout = -time.Second },
 		"dial_timeout":    func(c *emitter.Config) { c.DialTimeout = -time.Second },
 		"compression":     func(c *emitter.Config) { c.Compression = "zip" },
 	} {

@@ -5,7 +5,7 @@
 //	if err != nil {
 //		return err
 //	}
-//	defer em.Close(ctx)
+//	defer em.Close(ctx) // writes what is buffered, also when ctx has ended by then
 //	...
 //	err = em.Emit(ctx, event.Event{RequestID: "req_9f3a", Feature: "support_agent", Output: event.Text(answer)})
 //
@@ -15,18 +15,34 @@
 // emitter do everything that waits for the network. The buffer is bounded in events
 // and in bytes, including what is being sent. When it is full, Emit counts the event
 // and returns [ErrFull] at once or, with Config.Block, waits until there is room or
-// its context is done. An application may ignore the error.
+// its context is done. An application may ignore the error. While Kafka is away Emit
+// costs no more than before, and memory stays within the buffer's bounds. A panic in a
+// function of the Config does not reach the request.
 //
 // # What is guaranteed
 //
 // As long as the process lives, an event that Emit accepted is written at least once
-// or reported as unsent: to
-// Config.Unsent at the moment it is given up, which is after two minutes of trying
-// (Config.RetryFor), and by the next Flush or Close as an [UnsentError]. Writes wait
+// or reported as unsent: to Config.Unsent, which gets the event itself, at the moment it
+// is given up, which is after two minutes of trying (Config.RetryFor), and by the next
+// Flush or Close as an [UnsentError]. Writes wait
 // for all in-sync replicas. A write that timed out may have happened and is tried
 // again, so an event can arrive twice. It is then evaluated twice, but its request id
 // keeps it one occurrence of its case. Events of one trace go to one partition; their
 // order is not kept.
+//
+// # The end of an application
+//
+// An application that is told to end (SIGTERM) calls [Emitter.Close]. The context of its
+// work has ended by then, as that of signal.NotifyContext; Close does not mind, and takes
+// until the context's deadline or, without one, for Config.CloseTimeout. A container
+// needs that time between SIGTERM and SIGKILL. Flush does end with its context, because
+// the events stay in flight.
+//
+// # When something is wrong
+//
+// [Emitter.Err] and [Stats] say why the latest attempt failed, since when, and whether
+// that is over; errors of Flush and Close say it too. Config.Logger is told of each
+// trouble once a minute. An event that workers would refuse is refused by Emit.
 //
 // # In order
 //
@@ -40,8 +56,21 @@
 // digits, or the request id if there is no trace. The headers carry the envelope
 // ([event.Event.Headers]), so that workers can sample without decoding.
 //
+// # What does not leave the application
+//
+// Pictures, sounds and files are replaced by their digest, type and size, unless
+// Config.KeepMedia is set. Config.Prepare may redact, shorten or leave out events before
+// they are encoded:
+//
+//	redactor, err := redact.New(redact.Config{})
+//	...
+//	em, err := emitter.New(emitter.Config{Brokers: brokers, Prepare: redactor.Prepare})
+//
+// Without it content is published as it is, and the worker redacts it before a judge or
+// the store sees it.
+//
 // # What it does not do
 //
-// It keeps nothing on disk: a process that is killed loses what it buffered. It
-// neither samples nor redacts; the worker does both.
+// It keeps nothing on disk: a process that is killed loses what it buffered. It does not
+// sample; the worker does.
 package emitter

@@ -1,16 +1,22 @@
 package emitter
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/evalworker/evalworker/event"
 )
 
-// Emitter publishes events. All methods are safe for concurrent use.
+// Emitter publishes events. All methods are safe for concurrent use. Those of a nil
+// Emitter do nothing, so that an application can leave publishing out; a zero Emitter,
+// which New has not made, refuses every event with [ErrClosed].
 type Emitter struct {
 	cfg   Config
 	topic *topicClient
@@ -22,6 +28,9 @@ type Emitter struct {
 	slots   chan struct{}  // one token for each batch on its way
 	wake    chan struct{}  // makes the collector look again; holds one
 	senders sync.WaitGroup // the collector, and a goroutine for each batch
+	scratch sync.Pool      // *[]byte, for encoding
+	copies  sync.Pool      // *event.Event, of what is being emitted
+	notices notices
 
 	mu      sync.Mutex
 	queue   []message     // guarded by mu; accepted, in no batch yet
@@ -34,6 +43,7 @@ type Emitter struct {
 	room    chan struct{} // guarded by mu; closed and replaced when there is room again
 	flushes []*flush      // guarded by mu
 	unsent  UnsentError   // guarded by mu; given up and not yet reported
+	trouble trouble       // guarded by mu
 	stats   Stats         // guarded by mu; its counters alone
 
 	closing sync.Once
@@ -49,10 +59,17 @@ type Stats struct {
 	Unsent   uint64 // given up
 	Full     uint64 // dropped, because there was no room
 	Rejected uint64 // not accepted, because they are invalid or too large
-	Retries  uint64 // attempts after the first, of one partition's part of a batch each
+	Filtered uint64 // left out by Config.Prepare
+	Withheld uint64 // of Accepted, those without their content: event.Event.ContentWithheld says why
+	Retries  uint64 // attempts to look up the topic or to write a batch that failed and may be made again
+	Panics   uint64 // of Config.TraceContext, Prepare, Unsent and Logger, which were contained
 
 	BufferedEvents int
 	BufferedBytes  int
+
+	LastError    error     // of the latest attempt that failed, in words that say what to mend; nil if none has
+	LastErrorAt  time.Time // when it failed
+	FailingSince time.Time // since when attempts fail; zero if events have been written since LastErrorAt
 }
 
 // flush is a call of Flush that waits.
@@ -78,8 +95,29 @@ func New(cfg Config) (*Emitter, error) {
 		room:  make(chan struct{}),
 		done:  make(chan struct{}),
 	}
-	e.senders.Go(e.collect)
+	e.notices.log, e.notices.panicked = cfg.Logger, e.countPanic
+	e.spawn(e.collect)
 	return e, nil
+}
+
+// spawn runs a goroutine that Close waits for.
+func (e *Emitter) spawn(run func()) {
+	e.senders.Add(1)
+	go func() {
+		defer e.senders.Done()
+		run()
+	}()
+}
+
+// absent reports whether there is no emitter to act: it is nil, or New has not made it.
+func (e *Emitter) absent() bool { return e == nil || e.topic == nil }
+
+// absence returns what becomes of an event without an emitter.
+func (e *Emitter) absence() error {
+	if e == nil {
+		return nil
+	}
+	return ErrClosed
 }
 
 // Connect finds out whether the cluster can be reached and lets this application
@@ -88,10 +126,15 @@ func New(cfg Config) (*Emitter, error) {
 // connection cannot succeed until someone mends something: a password, a
 // certificate, a permission. Any other error may be temporary.
 func (e *Emitter) Connect(ctx context.Context) error {
-	meta, err := e.topic.lookUp(ctx)
+	if e.absent() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.cfg.WriteTimeout)
+	defer cancel()
+	topic, err := e.topic.lookUp(ctx)
 	if err == nil {
 		// Any other error of the topic may pass: it may be about to be created.
-		if refused := e.topic.describe(topicError(meta)); errors.Is(refused, ErrNoAccess) {
+		if refused := e.topic.describe(topicError(topic)); errors.Is(refused, ErrNoAccess) {
 			err = refused
 		}
 	}
@@ -105,28 +148,58 @@ func (e *Emitter) Connect(ctx context.Context) error {
 // zero, and the trace context if the event has none. The caller may change what
 // the event points to as soon as Emit has returned.
 //
+// Media in the content is replaced, Config.Prepare is called, and an event that is still
+// larger than Config.MaxEventBytes goes without its content. An event that Config.Prepare
+// leaves out is no error.
+//
 // The error is [ErrFull] or [ErrClosed], the context's own if it ended before there
 // was room (with Config.Block), or an [event.Error], which is permanent: no request
-// id, an unknown kind, or larger than Config.MaxEventBytes ([ErrTooLarge]).
+// id, an unknown kind, beyond a bound of the workers ([event.Event.Check]), or larger
+// than Config.MaxEventBytes even without content ([ErrTooLarge]). Text that is not UTF-8 is mended, and a
+// number that JSON does not have is left out.
 func (e *Emitter) Emit(ctx context.Context, ev event.Event) error {
-	if err := e.admit(); err != nil {
-		return err
+	if e.absent() {
+		return e.absence()
 	}
-	e.complete(ctx, &ev)
-	m, err := e.encode(&ev)
-	return e.accept(ctx, m, err)
+	if err := e.admit(); err != nil {
+		return e.noted(err)
+	}
+	own, _ := e.copies.Get().(*event.Event)
+	if own == nil {
+		own = new(event.Event)
+	}
+	*own = ev
+	m, kept, err := e.message(ctx, own)
+	*own = event.Event{} // what it held is the application's
+	e.copies.Put(own)
+	if !kept {
+		e.countFiltered()
+		return nil
+	}
+	return e.noted(e.accept(ctx, m, err))
 }
 
 // Forward puts an event into the buffer that is already encoded. The value is
 // published as it is, including fields that this version does not know, and must not
 // be changed afterwards. ev is its decoded form, for the envelope; nothing is filled
-// in. The errors are those of Emit.
+// in. Media and an event that is too large are treated as by Emit; with Config.Prepare,
+// or without its content, an event has only the fields that this version knows. The
+// errors are those of Emit.
 func (e *Emitter) Forward(ctx context.Context, ev *event.Event, value []byte) error {
-	if err := e.admit(); err != nil {
-		return err
+	if e.absent() {
+		return e.absence()
 	}
-	m, err := newMessage(ev, value, e.cfg.MaxEventBytes)
-	return e.accept(ctx, m, err)
+	if err := e.admit(); err != nil {
+		return e.noted(err)
+	}
+	own := *ev
+	value, ok := e.cfg.prepareEncoded(&own, value, e.contain)
+	if !ok {
+		e.countFiltered()
+		return nil
+	}
+	m, err := e.cfg.fit(&own, value)
+	return e.noted(e.accept(ctx, m, err))
 }
 
 // admit rejects events while there is no room, before they are encoded: a cluster
@@ -197,6 +270,9 @@ func (e *Emitter) put(m message) {
 	e.events++
 	e.bytes += m.size
 	e.stats.Accepted++
+	if m.withheld != "" {
+		e.stats.Withheld++
+	}
 	// The first message starts the collector's linger; one that fills a batch ends it.
 	if len(e.queue) == 1 || e.full() {
 		e.nudge()
@@ -220,20 +296,42 @@ func (e *Emitter) settle(ms []message, err error) {
 	if len(ms) == 0 {
 		return
 	}
-	var ids []event.RequestID
+	e.release(ms, err)
 	if err != nil {
-		ids = make([]event.RequestID, len(ms))
-		for i := range ms {
-			ids[i] = ms[i].id
-		}
+		e.notices.add(noticeUnsent, len(ms), slog.String("request_id", string(ms[0].id)), slog.String("error", err.Error()))
+		e.handBack(ms, err)
 	}
-	e.release(ms, ids, err)
-	if err != nil && e.cfg.Unsent != nil {
-		e.cfg.Unsent(ids, err)
+	e.notices.flush(false)
+}
+
+// handBack passes messages that were given up to Config.Unsent.
+func (e *Emitter) handBack(ms []message, err error) {
+	if e.cfg.Unsent == nil {
+		return
+	}
+	for part := range slices.Chunk(ms, e.cfg.BatchEvents) {
+		events := make([]UnsentEvent, len(part))
+		for i := range part {
+			events[i] = UnsentEvent{RequestID: part[i].id, Value: oneLine(part[i].value), Time: part[i].time}
+		}
+		e.contain("Unsent", func() { e.cfg.Unsent(events, err) })
 	}
 }
 
-func (e *Emitter) release(ms []message, ids []event.RequestID, err error) {
+// oneLine returns a JSON value without line breaks, of which content may have some
+// between its parts.
+func oneLine(value []byte) []byte {
+	if bytes.IndexByte(value, '\n') < 0 {
+		return value
+	}
+	var out bytes.Buffer
+	if json.Compact(&out, value) != nil {
+		return value // of Forward, and no JSON
+	}
+	return out.Bytes()
+}
+
+func (e *Emitter) release(ms []message, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for i := range ms {
@@ -247,9 +345,13 @@ func (e *Emitter) release(ms []message, ids []event.RequestID, err error) {
 	e.events -= len(ms)
 	if err != nil {
 		e.stats.Unsent += uint64(len(ms))
-		e.unsent.add(ids, err)
+		e.unsent.add(ms, err)
+		if !errors.Is(err, errClosing) {
+			e.trouble.err, e.trouble.at = err, time.Now()
+		}
 	} else {
 		e.stats.Sent += uint64(len(ms))
+		e.trouble.written = true
 	}
 	e.flushes = slices.DeleteFunc(e.flushes, func(f *flush) bool {
 		if f.left == 0 {
@@ -265,9 +367,13 @@ func (e *Emitter) release(ms []message, ids []event.RequestID, err error) {
 
 // Stats returns the counters, all as of one moment.
 func (e *Emitter) Stats() Stats {
+	if e.absent() {
+		return Stats{}
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	s := e.stats
 	s.BufferedEvents, s.BufferedBytes = e.events, e.bytes
+	s.LastError, s.LastErrorAt, s.FailingSince = e.trouble.err, e.trouble.at, e.trouble.since
 	return s
 }

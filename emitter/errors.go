@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -29,6 +30,13 @@ var (
 // maxUnsentIDs bounds the ids that an UnsentError names.
 const maxUnsentIDs = 100
 
+// UnsentEvent is an event that was given up, as Config.Unsent gets it.
+type UnsentEvent struct {
+	RequestID event.RequestID
+	Value     []byte    // the event as JSON, on one line; "emitter send" publishes a file of such lines
+	Time      time.Time // when Emit accepted it
+}
+
 // UnsentError says which accepted events were given up. An event whose write ended
 // without an answer may be in the topic nevertheless.
 type UnsentError struct {
@@ -52,9 +60,11 @@ func (u *UnsentError) Error() string {
 func (u *UnsentError) Unwrap() error { return u.Err }
 
 // add counts events that were given up.
-func (u *UnsentError) add(ids []event.RequestID, err error) {
-	u.Count += len(ids)
-	u.RequestIDs = append(u.RequestIDs, ids[:min(len(ids), maxUnsentIDs-len(u.RequestIDs))]...)
+func (u *UnsentError) add(ms []message, err error) {
+	u.Count += len(ms)
+	for _, m := range ms[:min(len(ms), maxUnsentIDs-len(u.RequestIDs))] {
+		u.RequestIDs = append(u.RequestIDs, m.id)
+	}
 	// What was wrong before says more than that the time was over.
 	if u.Err == nil || !errors.Is(err, errClosing) {
 		u.Err = err
@@ -88,8 +98,8 @@ func (c *topicClient) describe(err error) error {
 
 // maybeStale reports whether an error of a write may come from outdated metadata.
 func maybeStale(err error) bool {
-	code, answered := errors.AsType[kafka.Error](err)
-	if !answered {
+	var code kafka.Error
+	if !errors.As(err, &code) {
 		return true // the network: the leader may be gone
 	}
 	switch code {
@@ -116,7 +126,8 @@ func aboutRecords(err error) bool {
 // broker mean that. All others are about the state of the cluster, the network or our
 // permissions: they are temporary, or someone mends them.
 func permanent(err error) bool {
-	code, _ := errors.AsType[kafka.Error](err)
+	var code kafka.Error
+	_ = errors.As(err, &code)
 	switch code {
 	case kafka.InvalidTopic, kafka.InvalidRequiredAcks, kafka.UnsupportedVersion, kafka.UnsupportedForMessageFormat, kafka.UnsupportedCompressionType:
 		return true

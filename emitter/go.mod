@@ -20,3 +20,5 @@ require (
 replace github.com/evalworker/evalworker/internal/base => ../internal/base
 
 replace github.com/evalworker/evalworker/event => ../event
+
+replace github.com/evalworker/evalworker/redact => ../redact

@@ -7,8 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
-	"strings"
+	"reflect"
 	"testing"
+	"time"
 
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/base/testdiff"
@@ -49,30 +50,77 @@ func FuzzHeadersAgreeWithTheBody(f *testing.F) {
 	})
 }
 
+// TestTheBodyIsTheEventAsJSON: appendEvent knows every field of an event, also those of
+// the objects in it, and writes it as json.Marshal does.
 func TestTheBodyIsTheEventAsJSON(t *testing.T) {
 	t.Parallel()
+	var all event.Event
+	fill(t, reflect.ValueOf(&all).Elem())
 	text, object := event.Text("a \"quoted\" <text>"), event.JSON(json.RawMessage(`{ "a" : [1, 2] }`))
 	for name, ev := range map[string]event.Event{
-		"empty":       {},
-		"one":         {RequestID: "a", Output: text},
-		"all":         {RequestID: "a", Input: text, Output: object, Expected: text, Tools: object},
-		"first, last": {RequestID: "a", Input: object, Tools: text},
+		"all fields": all,
+		"required":   {Kind: event.KindUserFeedback, RequestID: "a"},
+		"content":    {Kind: event.KindUserFeedback, RequestID: "a", Input: text, Output: object, Expected: text, Tools: object},
+		"zeros": {
+			Kind: event.KindUserFeedback, RequestID: "a", InputTokens: new(int64), LatencyMS: new(float64), CacheHit: new(bool),
+			LLMObs: &event.LLMObs{}, Retrieval: &event.Retrieval{Chunks: []event.Chunk{{}, {}}}, ToolCalls: []event.ToolCall{{}, {}},
+		},
+		"numbers": {Kind: event.KindUserFeedback, RequestID: "a", LatencyMS: new(1e300), EstimatedCostUSD: new(1e-300), FirstTokenLatencyMS: new(0.1), TotalTokens: new(int64(math.MinInt64))},
+		"texts":   {Kind: event.KindUserFeedback, RequestID: "\x00\x1f\b\f\n\r\t\"\\/<>&", Comment: "\u2028 é 漢 😀", Feature: "a\xffb\xc3", Model: "\xff"},
+		"trace":   {Kind: event.KindUserFeedback, RequestID: "a", TraceContext: event.TraceContext{"traceparent": "00-", "b": "\xfe", "a\"": ""}},
 	} {
-		got, err := encodeBody(ev)
-		if err != nil {
-			t.Fatal(err)
-		}
+		got := appendEvent(nil, &ev)
 		want, err := json.Marshal(ev)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var g, w any
 		if err := errors.Join(json.Unmarshal(got, &g), json.Unmarshal(want, &w)); err != nil {
-			t.Fatalf("%s: %v", name, err)
+			t.Fatalf("%s: %v\n%s", name, err, got)
 		}
 		if diff := testdiff.Of(w, g); diff != "" {
-			t.Errorf("%s (-json.Marshal +encodeBody):\n%s", name, diff)
+			t.Errorf("%s (-json.Marshal +appendEvent):\n%s", name, diff)
 		}
+	}
+}
+
+// fill gives a value to everything that a struct holds.
+func fill(t *testing.T, v reflect.Value) {
+	t.Helper()
+	if content, ok := v.Addr().Interface().(*event.Content); ok {
+		*content = event.Text("content")
+		return
+	}
+	if at, ok := v.Addr().Interface().(*time.Time); ok {
+		*at = time.Date(2026, 1, 2, 3, 4, 5, 678, time.FixedZone("", 3600))
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				fill(t, v.Field(i))
+			}
+		}
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(t, v.Elem())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+		fill(t, v.Index(0))
+		fill(t, v.Index(1))
+	case reflect.Map:
+		v.Set(reflect.ValueOf(event.TraceContext{"traceparent": "a", "tracestate": "b"}))
+	case reflect.String:
+		v.SetString("text")
+	case reflect.Int64:
+		v.SetInt(7)
+	case reflect.Float64:
+		v.SetFloat(1.5)
+	case reflect.Bool:
+		v.SetBool(true)
+	default:
+		t.Fatalf("an event holds a %s", v.Type())
 	}
 }
 
@@ -100,64 +148,5 @@ func TestTakeKeepsToTheBoundsOfABatch(t *testing.T) {
 	}
 	if e.queued != 0 {
 		t.Errorf("%d bytes are queued in an empty queue", e.queued)
-	}
-}
-
-func BenchmarkEmit(b *testing.B) {
-	// There is no broker: this is what Emit itself costs a request. The queue is
-	// emptied from time to time, so that the buffer does not fill.
-	for name, size := range map[string]int{"2KB": 1500, "32KB": 32000} {
-		b.Run(name, func(b *testing.B) {
-			e := idle(b, Config{BufferBytes: 1 << 30})
-			ev := sample(size)
-			b.ReportAllocs()
-			n := 0
-			for b.Loop() {
-				if err := e.Emit(b.Context(), ev); err != nil {
-					b.Fatal(err)
-				}
-				if n++; n%1000 == 0 {
-					e.settle(e.take(math.MaxInt, math.MaxInt), nil)
-				}
-			}
-		})
-	}
-	b.Run("full", func(b *testing.B) {
-		e := idle(b, Config{BufferEvents: 1})
-		ev := sample(1500)
-		if err := e.Emit(b.Context(), ev); err != nil {
-			b.Fatal(err)
-		}
-		b.ReportAllocs()
-		for b.Loop() {
-			if err := e.Emit(b.Context(), ev); !errors.Is(err, ErrFull) {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-// idle returns an emitter whose cluster is away.
-func idle(b *testing.B, cfg Config) *Emitter {
-	b.Helper()
-	cfg.Brokers, cfg.MaxAttempts = []string{"127.0.0.1:1"}, 1_000_000
-	e, err := New(cfg)
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		_ = e.Close(ctx) // nothing was meant to be sent
-	})
-	return e
-}
-
-func sample(size int) event.Event {
-	return event.Event{
-		RequestID: "req_9f3a", TraceID: "123456789", Feature: "support_agent", PromptName: "support_triage",
-		PromptVersion: "2026-06-01.3", Provider: "anthropic", Model: "claude-sonnet-4", Status: "success",
-		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.0),
-		Output: event.Text(strings.Repeat("an answer ", size/10)),
 	}
 }

@@ -114,19 +114,34 @@ func (p *Publisher) attempt(ctx context.Context, ms []message, size int, events 
 	began := time.Now()
 	limited, cancel := context.WithTimeout(ctx, p.cfg.WriteTimeout)
 	defer cancel()
-	var mu sync.Mutex // guards out and tried
-	tried := false    // whether anything was written at all, whatever came of it
-	left, err := p.topic.writeParts(limited, ms, func(ctx context.Context, partition int, part []message) ([]message, error) {
-		settled, rejected, err := p.write(ctx, partition, part)
-		mu.Lock()
-		defer mu.Unlock()
-		tried = true
-		for _, r := range rejected {
-			out.Rejected = append(out.Rejected, RejectedEvent{events[r.seq], r.err})
-		}
-		out.Written += settled - len(rejected)
-		return part[settled:], err
-	})
+	var left []message
+	tried := false // whether anything was written at all, whatever came of it
+	parts, err := p.topic.split(limited, ms)
+	if err != nil {
+		left = ms
+	}
+	var (
+		writing sync.WaitGroup
+		mu      sync.Mutex // guards out and what is above, as long as parts are written
+	)
+	for _, part := range parts {
+		writing.Add(1)
+		go func() {
+			defer writing.Done()
+			settled, rejected, failed := p.write(limited, part.id, part.messages)
+			mu.Lock()
+			defer mu.Unlock()
+			tried = true
+			for _, r := range rejected {
+				out.Rejected = append(out.Rejected, RejectedEvent{events[r.seq], r.err})
+			}
+			out.Written += settled - len(rejected)
+			if failed != nil {
+				left, err = append(left, part.messages[settled:]...), failed
+			}
+		}()
+	}
+	writing.Wait()
 	switch {
 	case err == nil && time.Since(began) < p.cfg.WriteTimeout/3:
 		p.limit.double(size) // twice as much will not take too long

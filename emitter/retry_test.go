@@ -144,3 +144,39 @@ func TestWhichAnswersArePermanent(t *testing.T) {
 		})
 	}
 }
+
+// TestOneRequestForEachLeader: a batch costs one request to each broker, however many
+// partitions it has, and only the partition that fails is written again.
+func TestOneRequestForEachLeader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		refused := 0
+		c := &cluster{partitions: 8, answer: func(batch []record) kafka.Error {
+			if slices.ContainsFunc(batch, func(r record) bool { return r.key == "7" }) && refused == 0 {
+				refused = len(batch)
+				return kafka.NotEnoughReplicas
+			}
+			return 0
+		}}
+		e := emitterOn(t, c, Config{})
+		const n = 200
+		for i := range n {
+			if err := e.Emit(t.Context(), event.Event{RequestID: event.RequestID(fmt.Sprint(i))}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := e.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		keys := map[string]int{}
+		for _, r := range c.took {
+			keys[r.key]++
+		}
+		if len(c.took) != n || len(keys) != n || refused == 0 || refused > n/2 {
+			t.Errorf("%d records of %d events arrived, %d were refused at first", len(c.took), len(keys), refused)
+		}
+		if c.requests != 3 { // one to each broker, and one for the partition that was refused
+			t.Errorf("%d requests", c.requests)
+		}
+	})
+}

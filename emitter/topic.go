@@ -1,16 +1,23 @@
 package emitter
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"math"
 	"net"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/segmentio/kafka-go/protocol/metadata"
+	"github.com/segmentio/kafka-go/protocol/produce"
 
 	"github.com/evalworker/evalworker/internal/base/conn"
 )
@@ -30,7 +37,7 @@ func Compressions() []string { return []string{"none", "gzip", "snappy", "lz4", 
 type topicClient struct {
 	topic       string
 	cluster     conn.Config
-	client      *kafka.Client
+	addr        net.Addr // of the brokers
 	transport   *kafka.Transport
 	compression kafka.Compression
 	balancer    kafka.Hash
@@ -44,6 +51,7 @@ func newTopicClient(cfg Config) *topicClient {
 	c := &topicClient{
 		topic:       cfg.Topic,
 		cluster:     cfg.conn(),
+		addr:        kafka.TCP(cfg.Brokers...),
 		transport:   conn.NewTransport(cfg.conn()),
 		compression: kafka.Compression(slices.Index(Compressions(), cfg.Compression)), //nolint:gosec // there are five
 		conns:       map[net.Conn]struct{}{},
@@ -58,125 +66,216 @@ func newTopicClient(cfg Config) *topicClient {
 	}
 	c.transport.MetadataTTL = metadataTTL
 	c.transport.MetadataTopics = []string{cfg.Topic}
-	// Brokers are told to wait half of the timeout for replicas. Without one it is
-	// 500 ms, after which an event that is stored is sent again.
-	c.client = &kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: c.transport, Timeout: cfg.WriteTimeout}
 	return c
 }
 
-// lookUp returns the metadata of the topic.
-func (c *topicClient) lookUp(ctx context.Context) (*kafka.MetadataResponse, error) {
-	meta, err := c.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.topic}})
-	// kafka-go would return the same error until its next own look-up. A look-up that
-	// outlasts ctx is left alone, because it serves the next call.
-	if err != nil && ctx.Err() == nil {
-		c.refresh()
+// lookUp returns what the cluster says about the topic, which kafka-go keeps for a while.
+func (c *topicClient) lookUp(ctx context.Context) (*metadata.ResponseTopic, error) {
+	res, err := c.transport.RoundTrip(ctx, c.addr, &metadata.Request{TopicNames: []string{c.topic}})
+	if err != nil {
+		// kafka-go would return the same error until its next own look-up. A look-up that
+		// outlasts ctx is left alone, because it serves the next call.
+		if ctx.Err() == nil {
+			c.refresh()
+		}
+		return nil, c.describe(err)
 	}
-	return meta, c.describe(err)
+	all, ok := res.(*metadata.Response)
+	if !ok || len(all.Topics) == 0 {
+		return &metadata.ResponseTopic{}, nil
+	}
+	return &all.Topics[0], nil
 }
 
 // topicError returns why the topic cannot be written to, or nil.
-func topicError(meta *kafka.MetadataResponse) error {
+func topicError(topic *metadata.ResponseTopic) error {
 	switch {
-	case len(meta.Topics) > 0 && len(meta.Topics[0].Partitions) > 0:
+	case len(topic.Partitions) > 0:
 		return nil
-	case len(meta.Topics) > 0 && meta.Topics[0].Error != nil:
-		return meta.Topics[0].Error
+	case topic.ErrorCode != 0:
+		return kafka.Error(topic.ErrorCode)
 	}
 	return kafka.UnknownTopicOrPartition
 }
 
-// groupByPartition groups messages by the partition that their key belongs to.
-func (c *topicClient) groupByPartition(ctx context.Context, ms []message) (map[int][]message, error) {
-	meta, err := c.lookUp(ctx)
+// part is one partition's share of some messages.
+type part struct {
+	id       int // of the partition
+	leader   int32
+	messages []message
+	err      error // of the latest write
+}
+
+// split groups messages by the partition that their key belongs to, in order.
+func (c *topicClient) split(ctx context.Context, ms []message) ([]*part, error) {
+	topic, err := c.lookUp(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("look up topic %s: %w", c.topic, err)
 	}
-	if err := topicError(meta); err != nil {
+	if err := topicError(topic); err != nil {
 		c.refresh()
 		// Tried again, because topics are often made while applications start.
 		return nil, fmt.Errorf("look up topic %s: %w", c.topic, c.describe(err))
 	}
-	ids := make([]int, len(meta.Topics[0].Partitions))
+	ids := make([]int, len(topic.Partitions)) // which are numbered from zero without gaps
+	all := make([]part, len(ids))
 	for i := range ids {
-		ids[i] = i // partitions are numbered from zero without gaps
+		ids[i] = i
 	}
-	parts := make(map[int][]message, len(ids))
+	for _, p := range topic.Partitions {
+		if i := int(p.PartitionIndex); i < len(all) {
+			all[i].leader = p.LeaderID
+		}
+	}
+	var parts []*part
 	for _, m := range ms {
 		id := c.balancer.Balance(kafka.Message{Key: m.key}, ids...)
-		parts[id] = append(parts[id], m)
+		p := &all[id]
+		if p.messages == nil {
+			p.id = id
+			parts = append(parts, p)
+		}
+		p.messages = append(p.messages, m)
 	}
 	return parts, nil
 }
 
-// writeParts calls write with the messages of each partition, all at the same time,
-// and returns those that write left, with the last error.
-func (c *topicClient) writeParts(ctx context.Context, ms []message, write func(ctx context.Context, partition int, ms []message) ([]message, error)) ([]message, error) {
-	parts, err := c.groupByPartition(ctx, ms)
-	if err != nil {
-		return ms, err
+// writeParts writes parts with one request to each of their leaders, all at the same
+// time, waits for all in-sync replicas, and leaves the outcome in the parts.
+func (c *topicClient) writeParts(ctx context.Context, parts []*part) {
+	slices.SortStableFunc(parts, func(a, b *part) int { return cmp.Compare(a.leader, b.leader) })
+	var requests sync.WaitGroup
+	for len(parts) > 0 {
+		n := 1
+		for n < len(parts) && parts[n].leader == parts[0].leader {
+			n++
+		}
+		own := parts[:n]
+		if parts = parts[n:]; len(parts) == 0 {
+			c.write(ctx, own) // the last one needs no goroutine
+			break
+		}
+		requests.Add(1)
+		go func() {
+			defer requests.Done()
+			c.write(ctx, own)
+		}()
 	}
-	var (
-		wg   sync.WaitGroup
-		mu   sync.Mutex
-		left []message // guarded by mu
-		last error     // guarded by mu
-	)
-	for id, part := range parts {
-		wg.Go(func() {
-			rest, err := write(ctx, id, part)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				left, last = append(left, rest...), err
-			}
-		})
-	}
-	wg.Wait()
-	return left, last
+	requests.Wait()
 }
 
-// produce writes messages to one partition and waits for all in-sync replicas. A
-// topic may bound the age of its records (message.timestamp.before.max.ms), and an
-// outage can last longer: records rejected for their time are written as of now.
+// produce writes messages to one partition.
 func (c *topicClient) produce(ctx context.Context, partition int, ms []message) error {
-	err := c.write(ctx, partition, ms)
-	if errors.Is(err, kafka.InvalidTimestamp) {
-		ms = slices.Clone(ms)
-		for i := range ms {
-			ms[i].time = time.Now()
-		}
-		err = c.write(ctx, partition, ms)
-	}
-	return err
+	p := &part{id: partition, messages: ms}
+	c.write(ctx, []*part{p})
+	return p.err
 }
 
-func (c *topicClient) write(ctx context.Context, partition int, ms []message) error {
-	records := make([]kafka.Record, len(ms))
-	for i := range ms {
-		records[i] = kafka.Record{
-			Time: ms[i].time, Key: kafka.NewBytes(ms[i].key), Value: kafka.NewBytes(ms[i].value), Headers: ms[i].headers,
+// write writes parts of one leader. A topic may bound the age of its records
+// (message.timestamp.before.max.ms), and an outage can last longer: records rejected for
+// their time are written as of now.
+func (c *topicClient) write(ctx context.Context, parts []*part) {
+	c.request(ctx, parts)
+	for _, p := range parts {
+		if errors.Is(p.err, kafka.InvalidTimestamp) {
+			late := &part{id: p.id, messages: slices.Clone(p.messages)}
+			for i := range late.messages {
+				late.messages[i].time = time.Now()
+			}
+			c.request(ctx, []*part{late})
+			p.err = late.err
 		}
 	}
-	res, err := c.client.Produce(ctx, &kafka.ProduceRequest{
-		Topic: c.topic, Partition: partition, RequiredAcks: kafka.RequireAll,
-		Records: kafka.NewRecordReader(records...), Compression: c.compression,
-	})
-	if err == nil {
-		err = res.Error
+}
+
+// request makes one request to write. kafka.Client has none for several partitions,
+// and one for each costs more than all that is in it when batches are small.
+func (c *topicClient) request(ctx context.Context, parts []*part) {
+	var wait time.Duration // of the brokers, for replicas: half of the time, so that their answer arrives
+	if until, ok := ctx.Deadline(); ok {
+		wait = time.Until(until) / 2
 	}
-	if err == nil {
-		return nil
+	req := &produce.Request{
+		Acks: int16(kafka.RequireAll), Timeout: int32(min(wait.Milliseconds(), math.MaxInt32)), //nolint:gosec // bounded
+		Topics: []produce.RequestTopic{{Topic: c.topic, Partitions: make([]produce.RequestPartition, len(parts))}},
 	}
-	if maybeStale(err) {
+	for i, p := range parts {
+		req.Topics[0].Partitions[i] = produce.RequestPartition{
+			Partition: int32(p.id), //nolint:gosec // Kafka's own number
+			RecordSet: protocol.RecordSet{Attributes: protocol.Attributes(c.compression), Records: &recordReader{left: p.messages}},
+		}
+	}
+	res, err := c.transport.RoundTrip(ctx, c.addr, req)
+	stale := false
+	for _, p := range parts {
+		if p.err = err; err == nil {
+			p.err = answerTo(res, p.id)
+		}
+		if p.err == nil {
+			continue
+		}
+		stale = stale || maybeStale(p.err)
+		noun := "events"
+		if len(p.messages) == 1 {
+			noun = "event"
+		}
+		p.err = fmt.Errorf("write %d %s to %s/%d: %w", len(p.messages), noun, c.topic, p.id, c.describe(p.err))
+	}
+	if stale {
 		c.refresh()
 	}
-	noun := "events"
-	if len(ms) == 1 {
-		noun = "event"
-	}
-	return fmt.Errorf("write %d %s to %s/%d: %w", len(ms), noun, c.topic, partition, c.describe(err))
 }
+
+// answerTo returns what the brokers answer about one partition.
+func answerTo(res protocol.Message, partition int) error {
+	answer, ok := res.(*produce.Response)
+	if !ok || len(answer.Topics) == 0 {
+		return protocol.ErrNoTopic
+	}
+	for _, p := range answer.Topics[0].Partitions {
+		switch {
+		case int(p.Partition) != partition:
+		case p.ErrorCode == 0:
+			return nil
+		case p.ErrorMessage == "":
+			return kafka.Error(p.ErrorCode)
+		default:
+			return fmt.Errorf("%w: %s", kafka.Error(p.ErrorCode), p.ErrorMessage)
+		}
+	}
+	return protocol.ErrNoPartition
+}
+
+// recordReader reads messages as records, each into the memory of the one before.
+type recordReader struct {
+	left       []message
+	record     protocol.Record
+	key, value recordBytes
+	headers    []protocol.Header
+}
+
+// ReadRecord returns the next record.
+func (r *recordReader) ReadRecord() (*protocol.Record, error) {
+	if len(r.left) == 0 {
+		return nil, io.EOF
+	}
+	m := &r.left[0]
+	r.left = r.left[1:]
+	r.key.Reset(m.key)
+	r.value.Reset(m.value)
+	r.headers = r.headers[:0]
+	for _, h := range m.headers {
+		r.headers = append(r.headers, protocol.Header{Key: h.Key, Value: h.Value})
+	}
+	r.record = protocol.Record{Time: m.time, Key: &r.key, Value: &r.value, Headers: r.headers}
+	return &r.record, nil
+}
+
+// recordBytes is the key or the value of a record.
+type recordBytes struct{ bytes.Reader }
+
+// Close does nothing.
+func (*recordBytes) Close() error { return nil }
 
 // refresh makes the next call look up the cluster again, on new connections.
 func (c *topicClient) refresh() { c.transport.CloseIdleConnections() }

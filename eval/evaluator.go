@@ -29,3 +29,21 @@ type Evaluator interface {
 func NotApplicable(field string) Verdict {
 	return Verdict{Outcome: OutcomeNotApplicable, Reason: "missing " + field}
 }
+
+// Withheld returns the verdict of an evaluator that needs content, on an event that was
+// published without it ([event.Event.ContentWithheld]): not applicable, with the cause
+// in words. It reports false for any other event. Such an evaluator asks before it reads
+// anything, because what is left of the event would mislead it: a call of a tool without
+// its arguments looks like one that takes none.
+func Withheld(e *event.Event) (Verdict, bool) {
+	why := "content withheld"
+	switch e.ContentWithheld {
+	case "":
+		return Verdict{}, false
+	case event.WithheldTooLarge:
+		why += ": the event was too large"
+	case event.WithheldNotRedacted:
+		why += ": it was not redacted"
+	} // any other value is the publisher's own text, which a reason does not repeat
+	return Verdict{Outcome: OutcomeNotApplicable, Reason: why}, true
+}

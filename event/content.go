@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"sync"
+
+	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
 // Content is the words of a user or a model: a JSON value that is kept as it was
@@ -41,19 +43,21 @@ func newContent(raw json.RawMessage) Content { return Content{raw, &memo{}} }
 
 // Text returns content that is plain text.
 func Text(s string) Content {
-	b, err := json.Marshal(s)
-	if err != nil { // a string always marshals
-		return Content{}
-	}
-	return newContent(b)
+	const room = len(`""`) + 32 // for the quotes and some escapes
+	return newContent(jsonscan.AppendQuoted(make([]byte, 0, len(s)+room), s))
 }
 
-// JSON returns content that is a JSON value; absent content for null and invalid
-// JSON. The caller must not change b afterwards.
+// JSON returns content that is a JSON value; absent content for null and nothing. What is
+// no JSON is kept as text, such as the arguments of a tool that a limit of tokens cut off:
+// that they are broken is what an evaluation has to find. The caller must not change b
+// afterwards.
 func JSON(b json.RawMessage) Content {
 	b = bytes.TrimSpace(b)
-	if !json.Valid(b) || string(b) == "null" {
+	switch {
+	case len(b) == 0 || string(b) == "null":
 		return Content{}
+	case !json.Valid(b):
+		return Text(string(b))
 	}
 	return newContent(b)
 }

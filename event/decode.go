@@ -49,23 +49,43 @@ func newError(reason Reason, err error) error { return &Error{Reason: reason, Er
 // "event" or "request_id" is missing or has the wrong type, because an event without
 // an identity cannot be evaluated once only. The error names fields and types, never
 // values.
-func Decode(data []byte) (*Event, error) { return decode(data, false) }
+//
+// What providers give is read beside our own names: [Event] says how.
+func Decode(data []byte) (*Event, error) {
+	d := newDecoder(&theTables, withoutMark(data))
+	return d.event()
+}
 
-// DecodeStrict is Decode for tools that report mistakes to people: a field that the
-// event does not define, and one that Decode would leave out, are errors too.
-func DecodeStrict(data []byte) (*Event, error) { return decode(data, true) }
+// DecodeWithWarnings is Decode that also says which members of the event are not read, or
+// not as they stand: unknown ones, values of a wrong type, and statements that contradict
+// each other. There are at most 20.
+func DecodeWithWarnings(data []byte) (*Event, []Warning, error) {
+	d := newDecoder(&theTables, withoutMark(data))
+	d.warns = true
+	e, err := d.event()
+	return e, d.warnings, err
+}
 
-// byteOrderMark begins text that some Windows programs write.
-const byteOrderMark = "\ufeff"
+// DecodeStrict is Decode for tools that report mistakes to people: what
+// [DecodeWithWarnings] warns of is an error.
+func DecodeStrict(data []byte) (*Event, error) {
+	e, warned, err := DecodeWithWarnings(data)
+	if err == nil && len(warned) > 0 {
+		return nil, newError(Malformed, errors.New(strings.Join(warnings(warned).texts(), "; ")))
+	}
+	return e, err
+}
 
-func decode(data []byte, strict bool) (*Event, error) {
-	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
-	d := newDecoder(&theTables, data)
-	d.strict = strict
+// withoutMark returns text without the byte order mark with which some Windows programs
+// begin it.
+func withoutMark(data []byte) []byte { return bytes.TrimPrefix(data, []byte("\ufeff")) }
+
+// event reads the whole message.
+func (d *decoder) event() (*Event, error) {
 	e := &Event{}
 	start, _ := d.scan.Next()
 	if start.Kind == jsonscan.Object {
-		readMembers(&d, e, &d.tables.event)
+		readMembers(d, e, &d.tables.event)
 	} else {
 		d.skip(start)
 	}
@@ -74,8 +94,6 @@ func decode(data []byte, strict bool) (*Event, error) {
 		return nil, newError(Malformed, err)
 	case e.Kind != KindRequestCompleted && e.Kind != KindUserFeedback:
 		return nil, newError(UnknownEvent, fmt.Errorf("event: not one of %s, %s", KindRequestCompleted, KindUserFeedback))
-	case len(d.faults) > 0:
-		return nil, newError(Malformed, errors.New(strings.Join(d.faults, "; ")))
 	}
 	return e, nil
 }
@@ -105,7 +123,10 @@ func (d *decoder) finish(start jsonscan.Token, e *Event) error {
 	if e.RequestID == "" {
 		missing = append(missing, "request_id")
 	}
-	if len(missing) > 0 {
+	switch {
+	case e.RequestID == "" && d.spelt != "":
+		return errors.New(d.spelt)
+	case len(missing) > 0:
 		return fmt.Errorf("missing %s", strings.Join(missing, " and "))
 	}
 	if len(d.contexts) > 0 && (e.Retrieval == nil || len(e.Retrieval.Chunks) == 0) {
@@ -115,6 +136,7 @@ func (d *decoder) finish(start jsonscan.Token, e *Event) error {
 		e.Retrieval.Chunks = d.contexts
 	}
 	d.origin(e)
+	d.complete(e)
 	e.ignored = d.ignored
 	return nil
 }

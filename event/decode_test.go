@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -157,7 +158,7 @@ func TestDecodeStrict(t *testing.T) {
 	if err == nil || !strings.HasSuffix(err.Error(), `: unknown field "promt_version", did you mean "prompt_version"?`) {
 		t.Errorf("err = %v, want the misspelt field named", err)
 	}
-	_, err = event.DecodeStrict([]byte(`{"event":"llm_request_completed","request_id":"r","latency_ms":"1430ms","Team":1,"retrieval":{"chunks":[{"text":"a","scor":1,"metadata":{"page":7}}]}}`))
+	_, err = event.DecodeStrict([]byte(`{"event":"llm_request_completed","request_id":"r","latency_ms":"fast","Team":1,"retrieval":{"chunks":[{"text":"a","scor":1,"metadata":{"page":7}}]}}`))
 	if want := `malformed: latency_ms: a JSON string, want a number; unknown field "Team"; unknown field "retrieval.chunks.scor", did you mean "retrieval.chunks.score"?`; err == nil || err.Error() != want {
 		t.Errorf("err = %v, want %s", err, want)
 	}
@@ -204,6 +205,10 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"event":"llm_request_completed","request_id":"r","output":` + strings.Repeat("[", 600) + "\"]"))
 	f.Add([]byte(`{"event":"llm_request_completed","request_id":"r","output_tokens":"312.0","latency_ms":NaN,"status":200,"user_rating":true,"context":["a"],"streaming":"true","retrieval":{"documents":[{"page_content":"x","metadata":{"source":7}},"y"]}}`))
 	f.Add([]byte(`{"event":"llm_request_completed","request_id":"r","output":{"role":"assistant","content":"x"},"tool_calls":[{}]}`))
+	for _, members := range []string{chatCompletion, openAIResponse, anthropicMessage, geminiResponse, bedrockResponse, vercelResult, ollamaChat, cohereChat, langChain} {
+		f.Add(body(members))
+		f.Add(body(`"output":{` + members + `},"usage":{"prompt_tokens":1},"request":{"model":"m","messages":[{"role":"user","content":"Hi"}]},"latency":"1s","stop_reason":"x"`))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		e, err := event.Decode(data)
 		if err != nil {
@@ -218,7 +223,9 @@ func FuzzDecode(f *testing.F) {
 				t.Errorf("%q is ignored, which is no field", name)
 			}
 		}
-		rewritten(t, e)
+		if !slices.ContainsFunc(e.Ignored(), isStated) {
+			rewritten(t, e)
+		}
 		if said := e.Answer(); e.Output.Text() == "" && said.Text != "" {
 			t.Errorf("%+v is said by an output without text", said)
 		}
@@ -230,6 +237,16 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("headers and body differ (-body +headers):\n%s", d)
 		}
 	})
+}
+
+// isStated reports whether a field may be left out because members contradict each other.
+// Of these the written event keeps one at most, so it reads as another event.
+func isStated(field string) bool {
+	switch field {
+	case "usage", "input_tokens", "output_tokens", "total_tokens", "model", "finish_reason", "llm_latency_ms", "first_token_latency_ms":
+		return true
+	}
+	return false
 }
 
 // rewritten compares an event with what its JSON is read as.

@@ -2,10 +2,8 @@ package event
 
 import (
 	"bytes"
-	"fmt"
 	"strings"
 
-	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
@@ -19,10 +17,13 @@ type decoder struct {
 	places   *places // what the event says about its span outside of its own fields
 	long     string  // path of a list of more than MaxItems
 	vital    string  // what is wrong with the event's identity
+	spelt    string  // the same, of a name that is spelt otherwise
 	around   int     // open objects that are not the event's own, such as a passage's metadata
 
-	strict bool
-	faults []string // unknown and ignored fields, when strict
+	warns    bool // whether somebody reads the warnings
+	warnings warnings
+
+	given given // what stands beside the event's own fields, as providers write it
 
 	integers []int64 // memory for the event's numbers, which are pointers
 	numbers  []float64
@@ -80,19 +81,41 @@ type slot struct {
 // most is the greatest number of fields of an object.
 const most = 64
 
+// respelt is added to the rank of a name that is spelt without its underscores, as in
+// promptVersion: it counts after all names that are spelt as they should be.
+const respelt = 64
+
 func newObject[T any](prefix string, rows ...tableRow[T]) object[T] {
 	o := object[T]{rows: rows, prefix: prefix, slots: make([]slot, 256)}
 	for i, f := range rows {
 		for rank, name := range append([]string{f.name}, f.aliases...) {
-			at := slotOf(name)
-			for o.slots[at%uint(len(o.slots))].name != "" {
-				at++
+			o.add(name, i, rank+1)
+		}
+	}
+	for i, f := range rows {
+		for rank, name := range append([]string{f.name}, f.aliases...) {
+			if bare := strings.ReplaceAll(name, "_", ""); bare != name && o.exactly([]byte(bare)) == nil && !isElsewhere(bare) {
+				o.add(bare, i, respelt+rank+1)
 			}
-			//nolint:gosec // a test compares the tables with their sizes
-			o.slots[at%uint(len(o.slots))] = slot{name, uint8(i), uint8(rank) + 1}
 		}
 	}
 	return o
+}
+
+func (o *object[T]) add(name string, row, rank int) {
+	at := slotOf(name)
+	for o.slots[at%uint(len(o.slots))].name != "" {
+		at++
+	}
+	//nolint:gosec // a test compares the tables with their sizes
+	o.slots[at%uint(len(o.slots))] = slot{name, uint8(row), uint8(rank)}
+}
+
+// isElsewhere reports whether a name without underscores is read by [readElsewhere], which
+// has its own rules for it.
+func isElsewhere(name string) bool {
+	canonical, _ := idName(name)
+	return canonical != "" || name == "finishreason"
 }
 
 // slotOf hashes a name by its length and three of its letters.
@@ -145,9 +168,14 @@ func readMembers[T any](d *decoder, into *T, o *object[T]) {
 			continue
 		}
 		if s == nil {
-			d.unknown(o.prefix, name, o.names)
+			if !d.isNull(value) {
+				d.unknown(o.prefix, name, "")
+			}
 			d.skip(value)
 			continue
+		}
+		if s.rank > 1 && value.Kind == jsonscan.Object && s.name == "response" && o.elsewhere != nil {
+			d.given.response = value.Start + 1 // for what it says beside the answer
 		}
 		f := &o.rows[s.field]
 		if before := ranks[s.field]; before != 0 && before < s.rank {
@@ -158,18 +186,23 @@ func readMembers[T any](d *decoder, into *T, o *object[T]) {
 		case found:
 			ranks[s.field] = s.rank
 		case foreign:
-			d.fault(o.prefix + s.name + ": not read, want " + f.want + " with their texts")
+			d.warn(Warning{Field: o.prefix + s.name, Problem: "not read", want: "want " + f.want + " with their texts"})
 		case wrong:
+			if f.vital && s.rank > respelt { // of no weight beside the name as it should be
+				d.spelt = string(name) + ": a JSON " + d.kind(value) + ", want " + f.want
+				continue
+			}
 			d.wrong(f.id, f.vital, o.prefix, s.name, f.want, value)
 		case absent:
 		}
 	}
 }
 
+// names returns the names of all members, without other spellings of one.
 func (o *object[T]) names() []string {
 	var names []string
 	for _, s := range o.slots {
-		if s.name != "" {
+		if s.name != "" && s.rank < respelt {
 			names = append(names, s.name)
 		}
 	}
@@ -181,45 +214,14 @@ func (d *decoder) wrong(id int, vital bool, prefix, name, want string, value jso
 	if d.around > 0 || id < 0 {
 		return
 	}
-	if vital || d.strict {
-		text := fmt.Sprintf("%s%s: a JSON %s, want %s", prefix, name, d.kind(value), want)
+	if vital || d.warns {
+		w := Warning{Field: prefix + name, Problem: "a JSON " + d.kind(value), want: "want " + want}
 		if vital && d.vital == "" {
-			d.vital = text
+			d.vital = w.Field + ": " + w.Problem + ", " + w.want
 		}
-		d.fault(text)
+		d.warn(w)
 	}
 	d.ignored.add(id)
-}
-
-// Bounds of what a strict reader says about one event.
-const (
-	maxFaults    = 10
-	maxNameBytes = 64
-)
-
-// unknown notes a member that its object does not define. Its name is not content.
-func (d *decoder) unknown(prefix string, name []byte, among func() []string) {
-	if !d.strict || d.around > 0 {
-		return
-	}
-	text, err := jsonscan.Unquote(`"` + string(name) + `"`)
-	if err != nil {
-		return
-	}
-	hint := ""
-	if near := fault.Nearest(text, among()); near != "" {
-		hint = fmt.Sprintf(", did you mean %q?", prefix+near)
-	}
-	if len(text) > maxNameBytes {
-		text = strings.ToValidUTF8(text[:maxNameBytes], "") + "..."
-	}
-	d.fault(fmt.Sprintf("unknown field %q%s", prefix+text, hint))
-}
-
-func (d *decoder) fault(text string) {
-	if d.strict && len(d.faults) < maxFaults {
-		d.faults = append(d.faults, text)
-	}
 }
 
 // skip reads the rest of a value, and reports whether all its numbers are finite.

@@ -151,6 +151,7 @@ type Envelope struct {
 
 // Envelope returns the event's envelope.
 func (e *Event) Envelope() Envelope {
+	e = e.describe()
 	trace, _ := e.Origin()
 	return Envelope{
 		Kind:       e.Kind,
@@ -180,26 +181,40 @@ func (e *Event) dims() (out Dims) {
 }
 
 // Headers returns the message headers that carry the event's envelope, in a fixed
-// order. Empty fields are left out, but for trace_id.
+// order. Empty fields are left out, but for trace_id. The values share one array.
 func (e *Event) Headers() []Header {
-	hs := make([]Header, 0, 20)
+	e = e.describe() // as [Decode] does with the body
+	var values [3 + len(propagationHeaders) + NumDims]struct{ key, value string }
+	n, size := 0, 0
 	add := func(key, value string) {
-		if value != "" {
-			hs = append(hs, Header{key, []byte(value)})
+		if value != "" || key == HeaderTraceID {
+			values[n].key, values[n].value = key, value
+			n++
+			size += len(value)
 		}
 	}
 	add(HeaderEvent, string(e.Kind))
 	add(HeaderRequestID, string(e.RequestID))
-	var id []byte
+	id := ""
 	if trace, _ := e.Origin(); !trace.IsZero() {
-		id = []byte(trace.String())
+		id = trace.String()
 	}
-	hs = append(hs, Header{HeaderTraceID, id})
-	for _, name := range propagationHeaders {
-		add(name, e.TraceContext.Get(name))
+	add(HeaderTraceID, id)
+	if len(e.TraceContext) > 0 {
+		for _, name := range propagationHeaders {
+			add(name, e.TraceContext.Get(name))
+		}
 	}
 	for i, value := range e.dims() {
 		add(dimensions[i].name, value)
+	}
+	hs, array := make([]Header, n), make([]byte, 0, size)
+	for i, v := range values[:n] {
+		if hs[i].Key = v.key; v.value != "" {
+			from := len(array)
+			array = append(array, v.value...)
+			hs[i].Value = array[from:len(array):len(array)]
+		}
 	}
 	return hs
 }

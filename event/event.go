@@ -75,6 +75,8 @@ type Event struct {
 	TaskCompleted *bool    `json:"task_completed,omitempty" doc:"whether the user's task was done"`
 	Comment       string   `json:"comment,omitempty" doc:"user's words (feedback events)"`
 
+	ContentWithheld string `json:"content_withheld,omitempty" doc:"why the event was published without its content: too_large, or not_redacted"`
+
 	ignored fieldSet  // fields that Decode left out
 	faulty  *faultyID // of the ids that Decode and Join left out
 }

@@ -127,6 +127,24 @@ func number[T any](at func(*T) **float64) form[T] {
 	}}
 }
 
+// millis is the form of a time in milliseconds: a number, or a text that may name its
+// unit, such as "1430ms" or "1.43s".
+func millis[T any](at func(*T) **float64) form[T] {
+	plain := number(at)
+	return form[T]{plain.want, func(d *decoder, into *T, t jsonscan.Token) result {
+		r := plain.read(d, into, t)
+		if r != wrong || t.Kind != jsonscan.String {
+			return r
+		}
+		n, ok := namedDuration(d.data[t.Start+1 : t.End-1])
+		if !ok {
+			return wrong
+		}
+		*at(into) = keep(&d.numbers, n)
+		return found
+	}}
+}
+
 // keep returns a pointer to a value in memory that several share.
 func keep[T any](memory *[]T, v T) *T {
 	if len(*memory) == cap(*memory) {

@@ -7,3 +7,5 @@ require github.com/evalworker/evalworker/internal/base v0.0.0
 replace github.com/evalworker/evalworker/internal/base => ../internal/base
 
 replace github.com/evalworker/evalworker/emitter => ../emitter
+
+replace github.com/evalworker/evalworker/redact => ../redact

@@ -2,6 +2,8 @@ package event
 
 import (
 	"bytes"
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"math/bits"
 	"strconv"
@@ -23,7 +25,12 @@ type TraceID struct{ Hi, Lo uint64 }
 func (t TraceID) IsZero() bool { return t == TraceID{} }
 
 // String returns 32 lower-case hexadecimal digits, zero padded.
-func (t TraceID) String() string { return fmt.Sprintf("%016x%016x", t.Hi, t.Lo) }
+func (t TraceID) String() string {
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:8], t.Hi)
+	binary.BigEndian.PutUint64(raw[8:], t.Lo)
+	return hex.EncodeToString(raw[:])
+}
 
 // SpanID is a 64-bit span id; zero when there is none.
 type SpanID uint64

@@ -78,8 +78,12 @@ func (m *medium) read(f *fields) {
 // data takes the size, and the media type of a data URL, from base64 text. A URL or
 // an id says nothing about the size.
 func (m *medium) data(s string) {
-	if head, data, ok := strings.Cut(s, ";base64,"); ok && strings.HasPrefix(head, "data:") {
-		m.mediaType, s = strings.TrimPrefix(head, "data:"), data
+	if head, data, ok := strings.Cut(s, dataMark); ok && strings.HasPrefix(head, "data:") {
+		mediaType, size := replacedSize(head)
+		if mediaType != "" {
+			m.mediaType = mediaType
+		}
+		m.size, s = max(m.size, size), data
 	} else if len(s) < shortestData || strings.Contains(s, "://") {
 		return
 	}
@@ -124,7 +128,7 @@ func hideRuns(s string) string {
 
 // hideURLs replaces the data URLs in a text.
 func hideURLs(s string) string {
-	const mark = ";base64,"
+	const mark = dataMark
 	if !strings.Contains(s, mark) {
 		return s
 	}
@@ -138,15 +142,16 @@ func hideURLs(s string) string {
 		for end < len(s) && isBase64(s[end]) {
 			end++
 		}
-		const longestType = 128
-		near := max(0, i-longestType)
-		start := strings.LastIndex(s[near:i], "data:")
-		if start < 0 || end == i+len(mark) {
+		near := max(0, i-longestMediaType)
+		start, mediaType, size := strings.LastIndex(s[near:i], "data:"), "", 0
+		if start >= 0 {
+			mediaType, size = replacedSize(s[near+start : i])
+		}
+		if start < 0 || end == i+len(mark) && size == 0 {
 			b.WriteString(s[:end])
 		} else {
 			b.WriteString(s[:near+start])
-			mediaType := s[near+start+len("data:") : i]
-			b.WriteString(placeholder(mediaKind(mediaType, "file"), decodedSize(end-i-len(mark))))
+			b.WriteString(placeholder(mediaKind(mediaType, "file"), max(size, decodedSize(end-i-len(mark)))))
 		}
 		s = s[end:]
 	}

@@ -149,7 +149,7 @@ func isPassage(text string) bool {
 
 // topChunks reads a list of passages, or the text of one, if each fits.
 func (d *decoder) topChunks(t jsonscan.Token, fits func(text string) bool) (chunks []Chunk, r result) {
-	ignored, faults, long := d.ignored, d.faults, d.long
+	ignored, warned, long := d.ignored, d.warnings, d.long
 	switch t.Kind {
 	case jsonscan.Array:
 		chunks, _ = d.chunks()
@@ -166,7 +166,7 @@ func (d *decoder) topChunks(t jsonscan.Token, fits func(text string) bool) (chun
 	case d.isNull(t):
 		return nil, absent
 	case len(chunks) == 0 || slices.ContainsFunc(chunks, func(c Chunk) bool { return !fits(c.Text) }):
-		d.ignored, d.faults, d.long = ignored, faults, long
+		d.ignored, d.warnings, d.long = ignored, warned, long
 		return nil, foreign
 	}
 	return chunks, found

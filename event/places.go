@@ -2,7 +2,6 @@ package event
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,12 +117,11 @@ func readElsewhere(d *decoder, name []byte, value jsonscan.Token) bool {
 			return true
 		}
 	}
-	canonical, at := idName(name)
-	if canonical == "" {
-		return false
+	if canonical, at := idName(name); canonical != "" {
+		d.found(at, canonical, value)
+		return true
 	}
-	d.found(at, canonical, value)
-	return true
+	return d.take(name, value)
 }
 
 // readPlace reads the members of the object that has just been opened.
@@ -335,5 +333,5 @@ func (d *decoder) origin(e *Event) {
 // leaveOut notes ids of a place that cannot be read, under the field that they stand for.
 func (d *decoder) leaveOut(field, at, want string) {
 	d.ignored.add(d.tables.named(field))
-	d.fault(fmt.Sprintf("%s: no id that can be read, want %s", at, want))
+	d.warn(Warning{Field: at, Problem: "no id that can be read", want: "want " + want})
 }

@@ -17,7 +17,7 @@ func Schema() []byte {
 	root := objectSchema(reflect.TypeFor[Event]())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["title"] = "evalworker event"
-	root["description"] = "One finished request to a model, or a user's feedback on one. Unknown fields are kept and ignored."
+	root["description"] = "One finished request to a model, or a user's feedback on one. Unknown fields are kept and ignored; what providers give, such as usage or the members of a response, is read."
 	root["required"] = []string{"event", "request_id"}
 	props := root["properties"].(map[string]any)
 	props["event"].(map[string]any)["enum"] = []Kind{KindRequestCompleted, KindUserFeedback}
@@ -28,8 +28,10 @@ func Schema() []byte {
 		p["description"] = "other name of " + aliases[alias]
 		props[alias] = p
 	}
-	for name, description := range elsewhere() {
-		props[name] = map[string]any{"description": description}
+	for _, places := range [...]map[string]string{elsewhere(), providers()} {
+		for name, description := range places {
+			props[name] = map[string]any{"description": description}
+		}
 	}
 	b, err := json.MarshalIndent(root, "", "  ")
 	if err != nil { // maps of strings always marshal

@@ -57,8 +57,8 @@ func newTables() (all tables) {
 		row("output_tokens", integer(func(e *Event) **int64 { return &e.OutputTokens }), "completion_tokens"),
 		row("total_tokens", integer(func(e *Event) **int64 { return &e.TotalTokens })),
 		row("estimated_cost_usd", number(func(e *Event) **float64 { return &e.EstimatedCostUSD }), "cost_usd"),
-		row("llm_latency_ms", number(func(e *Event) **float64 { return &e.LatencyMS }), "latency_ms"),
-		row("first_token_latency_ms", number(func(e *Event) **float64 { return &e.FirstTokenLatencyMS })),
+		row("llm_latency_ms", millis(func(e *Event) **float64 { return &e.LatencyMS }), "latency_ms"),
+		row("first_token_latency_ms", millis(func(e *Event) **float64 { return &e.FirstTokenLatencyMS })),
 
 		row("input", content(func(e *Event) *Content { return &e.Input }), "messages"),
 		row("output", content(func(e *Event) *Content { return &e.Output }), "response", "completion"),
@@ -76,6 +76,7 @@ func newTables() (all tables) {
 		row("user_rating_max", number(func(e *Event) **float64 { return &e.UserRatingMax })),
 		row("task_completed", boolean(func(e *Event) **bool { return &e.TaskCompleted })),
 		row("comment", text(func(e *Event) *string { return &e.Comment })),
+		row("content_withheld", text(func(e *Event) *string { return &e.ContentWithheld })),
 	)
 	all.llmobs = newObject("llmobs.",
 		row("trace_id", id(func(l *LLMObs) *ID { return &l.TraceID })),
@@ -88,7 +89,7 @@ func newTables() (all tables) {
 		row("query", text(func(r *Retrieval) *string { return &r.Query })),
 		row("hit_count", integer(func(r *Retrieval) **int64 { return &r.HitCount })),
 		row("top_score", number(func(r *Retrieval) **float64 { return &r.TopScore })),
-		row("latency_ms", number(func(r *Retrieval) **float64 { return &r.LatencyMS })),
+		row("latency_ms", millis(func(r *Retrieval) **float64 { return &r.LatencyMS })),
 		row("chunks", form[Retrieval]{wantChunks, readChunks},
 			"documents", "retrieved_documents", "docs", "contexts", "retrieved_contexts", "context", "passages", "results", "hits", "matches", "nodes", "source_nodes", "retrievalResults"),
 	)
@@ -108,6 +109,19 @@ func (all *tables) named(path string) int {
 	return slices.IndexFunc(all.all, func(f fieldPath) bool { return f.name == path })
 }
 
+// namesOf returns the names of the members of the object with a path.
+func (all *tables) namesOf(prefix string) []string {
+	switch prefix {
+	case all.llmobs.prefix:
+		return all.llmobs.names()
+	case all.retrieval.prefix:
+		return all.retrieval.names()
+	case all.chunk.prefix:
+		return all.chunk.names()
+	}
+	return all.event.names()
+}
+
 // name numbers the fields, and lists them.
 func (all *tables) name() {
 	listed := map[string]int{}
@@ -116,6 +130,7 @@ func (all *tables) name() {
 	nameIn(all, &all.retrieval, listed)
 	nameIn(all, &all.chunk, listed)
 	all.chunks = listed["retrieval.chunks"]
+	all.all = append(all.all, fieldPath{"usage", wantUsage})
 }
 
 func nameIn[T any](all *tables, o *object[T], listed map[string]int) {

@@ -44,7 +44,10 @@ func TestSloppyValues(t *testing.T) {
 		{`"estimated_cost_usd":NaN`, ``, "estimated_cost_usd"},
 		{`"estimated_cost_usd":"NaN"`, ``, "estimated_cost_usd"},
 		{`"estimated_cost_usd":-Infinity,"llm_latency_ms":Infinity`, ``, "estimated_cost_usd llm_latency_ms"},
-		{`"latency_ms":"1430ms"`, ``, "llm_latency_ms"},
+		{`"latency_ms":"1430ms"`, `"llm_latency_ms":1430`, ""},
+		{`"latency_ms":"1.43 s"`, `"llm_latency_ms":1430`, ""},
+		{`"latency_ms":"-1s"`, ``, "llm_latency_ms"},
+		{`"latency_ms":"fast"`, ``, "llm_latency_ms"},
 		{`"latency_ms":1e999`, ``, "llm_latency_ms"},
 		{`"retrieval":{"top_score":[1],"chunks":[{"text":"a","score":NaN},{"text":"b","score":"0.5"}]}`, `"retrieval":{"chunks":[{"text":"a"},{"text":"b","score":0.5}]}`, "retrieval.top_score retrieval.chunks.score"},
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/evalworker/evalworker/internal/visible"
+	"github.com/evalworker/evalworker/internal/base/visible"
 )
 
 // Unwrap returns the answer in a model's reply without its envelope: white space and

@@ -140,9 +140,12 @@ func (j *Judge) Evaluate(ctx context.Context, e *event.Event) (eval.Verdict, err
 	return v, nil
 }
 
-// withoutModel returns the verdict where none needs a model: on a missing input, or
-// an output that says nothing.
+// withoutModel returns the verdict where none needs a model: on an event without its
+// content, a missing input, or an output that says nothing.
 func (j *Judge) withoutModel(e *event.Event) (eval.Verdict, bool) {
+	if v, withheld := eval.Withheld(e); withheld {
+		return v, true
+	}
 	for _, name := range j.rubric.Needs {
 		if !j.has(e, name) {
 			return eval.NotApplicable(eventFields(name)), true

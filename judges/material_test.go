@@ -13,7 +13,7 @@ import (
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/visible"
+	"github.com/evalworker/evalworker/internal/base/visible"
 )
 
 // TestPrompts keeps the prompts of the built-in rubrics under review: a changed

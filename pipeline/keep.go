@@ -19,6 +19,8 @@ func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (in
 			p.log.LogAttrs(ctx, slog.LevelWarn, "case kept without content, which cannot be redacted", slog.String(keyRequest, string(r.Event.RequestID)),
 				slog.String(keyReason, string(eval.ReasonRedaction)), slog.Int(keyCount, n))
 		}
+	} else if redacted.ContentWithheld != "" {
+		redacted = nil // the case has no content either, and says so
 	}
 	pause := backoff.Backoff{Min: 100 * time.Millisecond, Max: 5 * time.Second}
 	for attempt := 1; ; attempt++ {

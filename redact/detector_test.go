@@ -8,8 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/evalworker/evalworker/internal/base/testdiff"
 	"github.com/evalworker/evalworker/redact"
 )
 
@@ -157,7 +156,7 @@ func TestOrderAndOverlap(t *testing.T) {
 		got = append(got, m.Kind+" "+text[m.Start:m.End])
 	}
 	want := []string{"ticket 17", "openai_key " + key, "email b" + "@example.com"}
-	if d := cmp.Diff(want, got); d != "" {
+	if d := testdiff.Of(want, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }
@@ -239,7 +238,7 @@ func TestPatternFindsAll(t *testing.T) {
 		{Kind: "case", Class: redact.ClassPII, Start: 8, End: 11},
 		{Kind: "case", Class: redact.ClassPII, Start: 12, End: 15},
 	}
-	if d := cmp.Diff(want, d.Find("abc def C-1 C-2"[:8]+"C-1 C-2")); d != "" {
+	if d := testdiff.Of(want, d.Find("abc def C-1 C-2"[:8]+"C-1 C-2")); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
 }

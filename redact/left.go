@@ -7,7 +7,7 @@ import (
 
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/base/jsonscan"
-	"github.com/evalworker/evalworker/internal/visible"
+	"github.com/evalworker/evalworker/internal/base/visible"
 )
 
 // errLeft says that content may not be shown although it has been redacted.

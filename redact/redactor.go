@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 )
 
@@ -121,15 +120,15 @@ func looksLikeMarker(s string) bool {
 // in a JSON schema stays. A sensitive number becomes a string. A string that holds
 // JSON, such as the arguments of a tool, is redacted as JSON first, then as text.
 //
-// An error, of [eval.ReasonRedaction], means that some content could not be read
-// or exceeds a bound (128 levels of nesting, 16 MiB per event), so that nothing of
-// the event may be shown or stored. It names the field, never its content.
+// An error means that some content could not be read or exceeds a bound (128 levels
+// of nesting, 16 MiB per event), so that nothing of the event may be shown or stored.
+// It names the field, never its content.
 func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 	if r.detector == nil {
 		return e, nil
 	}
 	if contentSize(e) > maxContent {
-		return nil, eval.WithReason(eval.ReasonRedaction, fmt.Errorf("more than %d MiB of content", maxContent>>20))
+		return nil, fmt.Errorf("more than %d MiB of content", maxContent>>20)
 	}
 	out := *e
 	var errs []error
@@ -169,7 +168,7 @@ func (r *Redactor) Event(e *event.Event) (*event.Event, error) {
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, eval.WithReason(eval.ReasonRedaction, err)
+		return nil, err
 	}
 	return &out, nil
 }

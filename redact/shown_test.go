@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/evalworker/evalworker/event"
-	"github.com/evalworker/evalworker/internal/visible"
+	"github.com/evalworker/evalworker/internal/base/visible"
 	"github.com/evalworker/evalworker/redact"
 )
 

@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/evalworker/evalworker/internal/visible"
+	"github.com/evalworker/evalworker/internal/base/visible"
 )
 
 // TestTables: every row of the tables can be read.

@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/evalworker/evalworker/internal/visible"
+	"github.com/evalworker/evalworker/internal/base/visible"
 )
 
 // Bounds of what is read for one text. Each reading is searched on its own.

@@ -11,8 +11,6 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
@@ -83,11 +81,13 @@ const maxRejected = 10_000
 
 // contents are the parsed contents of a body.
 type contents struct {
-	values   [][]byte // the good events, parts of the body
+	good     int
+	values   [][]byte // the good events as they are spooled, but for those that are left out
 	rejected int
 	faults   []lineFault
 	tooLarge bool // the body is a single event, and too large
 	unread   int  // the first line that was not looked at; zero: all were
+	warnings requestWarnings
 }
 
 // parse finds the events of a body: one per line if lines is set or the body looks
@@ -133,11 +133,14 @@ func isValue(text []byte) bool {
 	return s.Whole()
 }
 
-// add checks an event, and adds it or its fault.
+// add checks and prepares an event, and adds it or its fault.
 func (s *Sidecar) add(c *contents, line int, value []byte) error {
-	err := s.check(value)
+	value, warned, err := s.source(c, line, value)
 	if err == nil {
-		c.values = append(c.values, value)
+		if c.good++; value != nil {
+			c.values = append(c.values, value)
+		}
+		c.warnings.add(line, warned, &s.mends)
 		return nil
 	}
 	c.rejected++
@@ -145,22 +148,6 @@ func (s *Sidecar) add(c *contents, line int, value []byte) error {
 		c.faults = append(c.faults, lineFault{line, faultText(err)})
 	}
 	return err
-}
-
-func (s *Sidecar) check(value []byte) error {
-	// This comes before decoding, which may need a hundred times the event's size.
-	if limit := s.deps.Publisher.MaxEventBytes(); len(value) > limit {
-		return eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, the limit is %d", emitter.ErrTooLarge, len(value), limit))
-	}
-	decode := event.Decode
-	if s.cfg.Strict {
-		decode = event.DecodeStrict
-	}
-	ev, err := decode(value)
-	if err != nil {
-		return err
-	}
-	return s.deps.Publisher.Check(ev, value)
 }
 
 // faultText returns an error's text, with the remedy for a common mistake.

@@ -23,7 +23,9 @@ type Config struct {
 	// Strict rejects events with fields that evalworker does not know.
 	Strict bool
 
-	// MaxBodyBytes bounds a body, also after decompression; default 4 MiB.
+	// MaxBodyBytes bounds a body, also after decompression; default 4 MiB. An event in it
+	// that is larger than its topic takes is accepted without its content; a larger body
+	// is refused, because nobody reads it.
 	MaxBodyBytes int64
 	// Concurrency bounds the requests in flight; default 64. Together with
 	// MaxBodyBytes it bounds the memory.

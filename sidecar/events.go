@@ -31,7 +31,7 @@ func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) *answer {
 		return rejected
 	}
 	c := s.parse(body, lines)
-	a := &answer{Status: http.StatusBadRequest, Accepted: len(c.values), Rejected: c.rejected, Faults: c.faults}
+	a := &answer{Status: http.StatusBadRequest, Accepted: c.good, Rejected: c.rejected, Faults: c.faults}
 	if c.tooLarge {
 		a.Status, a.Error = http.StatusRequestEntityTooLarge, "the event is too large"
 		return a
@@ -40,6 +40,10 @@ func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) *answer {
 		if rejected := s.store(r.Context(), c.values); rejected != nil {
 			return rejected // and the spool may still write the body
 		}
+	}
+	if a.Warnings, a.More = c.warnings.listed, c.warnings.more; c.warnings.events > 0 {
+		s.counts.warned.Add(int64(c.warnings.events))
+		s.logWarnings()
 	}
 	s.bodies.done(body)
 	switch {

@@ -35,6 +35,14 @@ var (
 func TestPostEvents(t *testing.T) {
 	t.Parallel()
 	large := `{"event":"llm_request_completed","request_id":"big","output":"` + strings.Repeat("x", eventLimit) + `"}`
+	names := `{"event":"llm_request_completed","request_id":"big","feature":"` + strings.Repeat("x", eventLimit) + `"}`
+	const tooLarge = "too_large: event is too large: big has 4198 bytes, the limit is 2000"
+	withheld := lineWarning{
+		Line: 1, Field: "content_withheld", Problem: "too large: the event is published without its content",
+		Mend: "publish less, or raise --max-event-bytes with the topic's max.message.bytes",
+	}
+	twice := withheld
+	twice.Line, twice.Events = 2, 2
 	pretty := "{\n  \"event\": \"llm_request_completed\",\n  \"request_id\": \"p\"\n}\n"
 	for name, c := range map[string]struct {
 		body   string
@@ -50,14 +58,16 @@ func TestPostEvents(t *testing.T) {
 		"byte order mark":  {"\ufeff" + lines("a", "b"), asLines, 202, answer{Accepted: 2}},
 		"carriage returns": {strings.ReplaceAll(lines("a", "b"), "\n", "\r\n"), asLines, 202, answer{Accepted: 2}},
 		"gzip":             {zipped(t, lines("a", "b")), gzipped, 202, answer{Accepted: 2}},
-		"unknown fields":   {`{"event":"llm_request_completed","request_id":"a","more":1}`, asJSON, 202, answer{Accepted: 1}},
+		"unknown fields": {`{"event":"llm_request_completed","request_id":"a","more":1}`, asJSON, 202, answer{
+			Accepted: 1, Warnings: []lineWarning{{Line: 1, Field: "more", Problem: "unknown field: it is published, and not read"}},
+		}},
 
-		"bad among good": {newEvent("a") + "\n{\n" + newEvent("b") + "\n\n[]\n" + large + "\n", asLines, 400, answer{
+		"bad among good": {newEvent("a") + "\n{\n" + newEvent("b") + "\n\n[]\n" + names + "\n", asLines, 400, answer{
 			Accepted: 2, Rejected: 3, Error: "some lines were refused; the others were accepted",
 			Faults: []lineFault{
 				{2, "malformed: invalid JSON at byte 1: ends too early"},
 				{5, "malformed: a JSON array, want an object; send several events one a line"},
-				{6, "too_large: event is too large: 2064 bytes, the limit is 2000"},
+				{6, tooLarge},
 			},
 		}},
 		"bad": {"{}", asJSON, 400, answer{
@@ -66,13 +76,14 @@ func TestPostEvents(t *testing.T) {
 		"bad over lines": {"{\"event\":\n\n7}", asJSON, 400, answer{
 			Rejected: 1, Error: "no event was accepted", Faults: []lineFault{{1, "malformed: event: a JSON number, want a string"}},
 		}},
-		"nothing":     {"", asJSON, 400, answer{Error: "there is no event in the body"}},
-		"blank":       {" \n\n", asLines, 400, answer{Error: "there is no event in the body"}},
-		"no gzip":     {newEvent("a"), gzipped, 400, answer{Error: "the body is not gzip"}},
-		"half a gzip": {zipped(t, lines("a", "b"))[:30], gzipped, 400, answer{Error: "the body cannot be read to its end"}},
-		"large event": {large, asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []lineFault{{1, "too_large: event is too large: 2064 bytes, the limit is 2000"}}}},
-		// Its size is checked first: decoding may take a hundred times as much memory.
-		"large, no JSON": {strings.Repeat("[", eventLimit+1), asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []lineFault{{1, "too_large: event is too large: 2001 bytes, the limit is 2000"}}}},
+		"nothing":        {"", asJSON, 400, answer{Error: "there is no event in the body"}},
+		"blank":          {" \n\n", asLines, 400, answer{Error: "there is no event in the body"}},
+		"no gzip":        {newEvent("a"), gzipped, 400, answer{Error: "the body is not gzip"}},
+		"half a gzip":    {zipped(t, lines("a", "b"))[:30], gzipped, 400, answer{Error: "the body cannot be read to its end"}},
+		"large event":    {large, asJSON, 202, answer{Accepted: 1, Warnings: []lineWarning{withheld}}},
+		"large events":   {newEvent("a") + "\n" + large + "\n" + large, asLines, 202, answer{Accepted: 3, Warnings: []lineWarning{twice}}},
+		"large names":    {names, asJSON, 413, answer{Rejected: 1, Error: "the event is too large", Faults: []lineFault{{1, tooLarge}}}},
+		"large, no JSON": {strings.Repeat("[", eventLimit+1), asJSON, 400, answer{Rejected: 1, Error: "no event was accepted", Faults: []lineFault{{1, "malformed: nested more than 512 deep at byte 513"}}}},
 		"large body":     {strings.Repeat(newEvent("a")+"\n", 300), asLines, 413, answer{Error: "the body is larger than 10000 bytes"}},
 		"bomb":           {zipped(t, strings.Repeat(" ", 1<<20)), gzipped, 413, answer{Error: "the body is larger than 10000 bytes"}},
 		"form":           {newEvent("a"), map[string]string{"Content-Type": "text/plain"}, 415, answer{Error: `Content-Type "text/plain": want application/json or application/x-ndjson`}},

@@ -169,7 +169,7 @@ func TestAFullSpool(t *testing.T) {
 	w := start(t, Config{MaxBodyBytes: 8000, Grace: time.Millisecond}, spool.Config{MaxBytes: 1 << 16}, func(c *cluster) { c.err = errors.New("away") })
 	var accepted []string
 	for i := 0; ; i++ {
-		id := fmt.Sprintf("%d-%s", i, strings.Repeat("x", 1500))
+		id := fmt.Sprintf("%d-%s", i, strings.Repeat("x", 500))
 		resp := request{body: newEvent(id), header: asJSON}.do(t, w.handler())
 		if resp.Code == http.StatusTooManyRequests {
 			if resp.Header().Get("Retry-After") != "5" {
@@ -177,7 +177,7 @@ func TestAFullSpool(t *testing.T) {
 			}
 			break
 		}
-		if resp.Code != http.StatusAccepted || i > 100 {
+		if resp.Code != http.StatusAccepted || i > 300 {
 			t.Fatalf("event %d: %d", i, resp.Code)
 		}
 		accepted = append(accepted, id)

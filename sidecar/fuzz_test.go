@@ -20,6 +20,7 @@ func FuzzIngest(f *testing.F) {
 	f.Add("application/json", "", []byte("{\"event\":\n"+newEvent("a")+"\n"+newEvent("b")))
 	f.Add("text/plain", "br", []byte{0})
 	f.Add("application/x-ndjson", "", bytes.Repeat([]byte("x"), 5000))
+	f.Add("application/x-ndjson", "", []byte(eventWith("a", `"promt_version":"1","occurred_at":"2026-01-01T00:00:00","usage":{"prompt_tokens":-1}`)+"\n"+eventWith("b", `"promt_version":"2","latency":1,"choices":[]`)))
 	w := build(f, Config{MaxBodyBytes: 4000}, spool.Config{MaxBytes: 1 << 16})
 	h := w.handler()
 	f.Fuzz(func(t *testing.T, mime, encoding string, body []byte) {
@@ -38,11 +39,21 @@ func FuzzIngest(f *testing.F) {
 		if (resp.Code == http.StatusAccepted) != (got.Error == "") || (got.Rejected > 0) != (len(got.Faults) > 0) {
 			t.Errorf("%d with %+v", resp.Code, got)
 		}
+		warned := got.More
+		for _, one := range got.Warnings {
+			warned += max(one.Events, 1)
+			if one.Line < 1 || one.Field == "" && !bytes.Contains(body, []byte(`""`)) || one.Problem == "" || len(one.Field) > 200 {
+				t.Errorf("warning %+v", one)
+			}
+		}
+		if len(got.Warnings) > maxListed || got.More > 0 && len(got.Warnings) < maxListed || warned > 20*got.Accepted {
+			t.Errorf("%d warnings, %d more, of %d events", len(got.Warnings), got.More, got.Accepted)
+		}
 		if encoding == "" && (resp.Code == 202 || resp.Code == 400) && mime == "application/x-ndjson" {
 			good, bad := 0, 0
 			for line := range bytes.Lines(bytes.TrimPrefix(body, []byte("\ufeff"))) {
 				line = bytes.TrimSpace(line)
-				if _, err := event.Decode(line); err == nil && len(line) <= eventLimit {
+				if _, err := w.cluster.publisher.Prepare(line, event.Decode); err == nil {
 					good++
 				} else if len(line) > 0 {
 					bad++

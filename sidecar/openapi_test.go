@@ -126,7 +126,7 @@ func TestDescription(t *testing.T) {
 	}
 	full := build(t, Config{MaxBodyBytes: 10_000}, spool.Config{MaxBytes: 1 << 16})
 	for full.checkRoom() == nil {
-		request{body: newEvent(strings.Repeat("x", 1900))}.do(t, full.handler())
+		request{body: newEvent(strings.Repeat("x", 500))}.do(t, full.handler())
 	}
 	get := func(path string) request { return request{method: http.MethodGet, path: path} }
 	foreign := map[string]string{"Host": "events.example"}

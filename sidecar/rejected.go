@@ -49,7 +49,7 @@ func (s *Sidecar) logRejections(end bool) {
 }
 
 // logLateRejections logs, until ctx ends, the rejections after which no other
-// rejected request has come.
+// rejected request has come, and warnings likewise.
 func (s *Sidecar) logLateRejections(ctx context.Context) {
 	tick := time.NewTicker(outage.Interval)
 	defer tick.Stop()
@@ -57,8 +57,10 @@ func (s *Sidecar) logLateRejections(ctx context.Context) {
 		select {
 		case <-tick.C:
 			s.logRejections(false)
+			s.logLateWarnings(false)
 		case <-ctx.Done():
 			s.logRejections(true)
+			s.logLateWarnings(true)
 			return
 		}
 	}

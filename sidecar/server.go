@@ -22,6 +22,9 @@ type answer struct {
 	Rejected int         `json:"rejected,omitempty"` // bad lines
 	Faults   []lineFault `json:"faults,omitempty"`   // the first of them
 	Error    string      `json:"error,omitempty"`
+
+	Warnings []lineWarning `json:"warnings,omitempty"`      // the first, of accepted events
+	More     int           `json:"more_warnings,omitempty"` // that are not listed
 }
 
 // encode returns the body. The one of most answers is only a number, for which

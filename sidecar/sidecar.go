@@ -21,11 +21,9 @@ import (
 
 // Publisher writes events to Kafka, as an [emitter.Publisher] does.
 type Publisher interface {
-	// MaxEventBytes is the size beyond which Check rejects every event.
-	MaxEventBytes() int
-	// Check reports why an event could never be published. It keeps neither of the two:
-	// the memory of value is used again.
-	Check(ev *event.Event, value []byte) error
+	// Prepare makes an event ready to be kept and published, or reports why it could
+	// never be.
+	Prepare(value []byte, decode func([]byte) (*event.Event, error)) (emitter.Prepared, error)
 	// Publish tries once to write events in order.
 	Publish(ctx context.Context, events []emitter.EncodedEvent) (emitter.PublishResult, error)
 }
@@ -55,6 +53,8 @@ type Sidecar struct {
 	counts       counts
 	rejectionLog rejectionLog
 	spoolFull    outage.Limiter
+	warned       outage.Limiter
+	mends        mends
 	disk         outage.Outage // of writing
 }
 

@@ -13,9 +13,9 @@ import (
 
 // counts are the counters since the start.
 type counts struct {
-	bad, sent, setAside, discarded atomic.Int64 // events; the spool counts those that are accepted
-	retries                        atomic.Int64
-	answers                        [600]atomic.Int64 // by HTTP status
+	bad, warned, withheld, sent, setAside, discarded atomic.Int64 // events; the spool counts those that are accepted
+	retries                                          atomic.Int64
+	answers                                          [600]atomic.Int64 // by HTTP status
 }
 
 func (c *counts) add(a *answer) {
@@ -43,7 +43,9 @@ type Status struct {
 		Sent      int64 `json:"sent"`
 		SetAside  int64 `json:"set_aside"`
 		Discarded int64 `json:"discarded"`
-		Bad       int64 `json:"bad"` // never accepted
+		Bad       int64 `json:"bad"`      // never accepted
+		Warned    int64 `json:"warned"`   // accepted with members that are not read
+		Withheld  int64 `json:"withheld"` // accepted without their content
 	} `json:"events"`
 	Requests struct {
 		InFlight    int64 `json:"in_flight"`
@@ -73,7 +75,8 @@ func (s *Sidecar) Status() Status {
 	since, kafkaErr := s.forward.kafka.Now() // read once, so that the state and kafka.down agree
 	st.State, st.Version, st.Started = s.state(kafkaErr), s.deps.Version, s.started
 	c := &s.counts
-	st.Events.Found, st.Events.Bad = s.found.Events, c.bad.Load()
+	st.Events.Found, st.Events.Bad, st.Events.Warned = s.found.Events, c.bad.Load(), c.warned.Load()
+	st.Events.Withheld = c.withheld.Load()
 	st.Events.Sent, st.Events.SetAside, st.Events.Discarded = c.sent.Load(), c.setAside.Load(), c.discarded.Load()
 	st.Requests.InFlight = s.intake.inFlight.Load()
 	st.Requests.TooMany, st.Requests.Unavailable = c.answers[429].Load(), c.answers[503].Load()

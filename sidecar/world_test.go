@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/testkit/leaks"
 	"github.com/evalworker/evalworker/sidecar/spool"
@@ -28,6 +26,8 @@ func TestMain(m *testing.M) { leaks.Main(m) }
 // refuse, and can be down. It checks sizes like a publisher with a limit of 2000
 // bytes.
 type cluster struct {
+	publisher *emitter.Publisher // prepares events; it writes none
+
 	mu    sync.Mutex
 	err   error                 // guarded by mu; why it is down
 	tried chan struct{}         // closed at the first try while it is down
@@ -38,13 +38,8 @@ type cluster struct {
 
 const eventLimit = 2000 // bytes
 
-func (c *cluster) MaxEventBytes() int { return eventLimit }
-
-func (c *cluster) Check(ev *event.Event, value []byte) error {
-	if len(value) > eventLimit {
-		return eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %s", emitter.ErrTooLarge, ev.RequestID))
-	}
-	return nil
+func (c *cluster) Prepare(value []byte, decode func([]byte) (*event.Event, error)) (emitter.Prepared, error) {
+	return c.publisher.Prepare(value, decode)
 }
 
 func (c *cluster) Publish(ctx context.Context, events []emitter.EncodedEvent) (emitter.PublishResult, error) {
@@ -120,10 +115,13 @@ func (b *logBuffer) String() string {
 // build makes a sidecar that does not run: requests go to its handler.
 func build(tb testing.TB, cfg Config, sp spool.Config) *world {
 	tb.Helper()
-	w := &world{cluster: &cluster{}, dir: tb.TempDir(), logs: &logBuffer{}}
+	publisher, err := emitter.NewPublisher(emitter.Config{Brokers: []string{"127.0.0.1:1"}, MaxEventBytes: eventLimit})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w := &world{cluster: &cluster{publisher: publisher}, dir: tb.TempDir(), logs: &logBuffer{}}
 	log := slog.New(slog.NewJSONHandler(w.logs, nil))
 	sp.Dir = w.dir
-	var err error
 	if w.spool, err = spool.Open(sp, log); err != nil {
 		tb.Fatal(err)
 	}

@@ -21,7 +21,8 @@
 // defines; any other key, and every index, is *. A reason is bounded.
 //
 // A missing field is [eval.OutcomeNotApplicable] and names the field. An absent
-// output is missing; an empty one is not, it fails. What a validator does not
+// output is missing; an empty one is not, it fails. On an event that was published
+// without its content every kind that reads content is not applicable, and says so. What a validator does not
 // recognise it does not guess: the outcome is [eval.OutcomeCannotJudge] with the
 // reason, and neither a pass nor a fail.
 //

@@ -13,7 +13,7 @@ import (
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/internal/base/jsonscan"
-	"github.com/evalworker/evalworker/internal/visible"
+	"github.com/evalworker/evalworker/internal/base/visible"
 )
 
 // Labels of json_schema.

@@ -59,6 +59,9 @@ func buildRefusal(b *builder) answer {
 		if event.NormalFinish(e.FinishReason).Refuses() || isFilterError(e.ErrorType) {
 			return refused, nil
 		}
+		if v, withheld := eval.Withheld(e); withheld {
+			return v, nil
+		}
 		return byText(ctx, e)
 	}
 }

@@ -23,6 +23,7 @@ type validator struct {
 	kind    string
 	typ     eval.Type
 	version string
+	facts   bool // of its kind
 	answer  answer
 }
 
@@ -35,7 +36,7 @@ func New(cfg Config, schemas *Schemas) (eval.Evaluator, error) {
 	if err := b.faults.Err(); err != nil {
 		return nil, err
 	}
-	return &validator{name: cfg.Name, kind: k.Name, typ: k.Type, version: version(k, cfg, b.digest), answer: answer}, nil
+	return &validator{name: cfg.Name, kind: k.Name, typ: k.Type, version: version(k, cfg, b.digest), facts: k.facts, answer: answer}, nil
 }
 
 func (v *validator) Name() string    { return v.name }
@@ -44,7 +45,11 @@ func (v *validator) Version() string { return v.version }
 
 // Evaluate answers one event.
 func (v *validator) Evaluate(ctx context.Context, e *event.Event) (verdict eval.Verdict, err error) {
-	if err = ctx.Err(); err == nil {
+	withheld := false
+	if !v.facts {
+		verdict, withheld = eval.Withheld(e)
+	}
+	if err = ctx.Err(); err == nil && !withheld {
 		verdict, err = v.answer(ctx, e)
 	}
 	if err != nil {

@@ -36,6 +36,7 @@ type summary struct {
 	Sent        int    `json:"sent"`
 	Bad         int    `json:"bad"`
 	Unsent      int    `json:"unsent"`
+	Withheld    int    `json:"withheld"` // of those that were sent or not, without their content
 	Interrupted bool   `json:"interrupted"`
 	// Faults are the first bad lines.
 	Faults []lineFault `json:"faults"`
@@ -58,6 +59,10 @@ func newSend() *cobra.Command {
 is published as it is, fields that evalworker does not know included; its envelope
 goes into the headers.
 
+Pictures and files are replaced by their digest, type and size, and an event that is
+too large goes without its content. --redact takes secrets and personal data out first;
+then fields that evalworker does not know are left out, because nobody has read them.
+
 A line that is no event is reported with its number and what is wrong with it, and
 the others go on. The exit code is 1 when there was such a line or when something
 could not be sent.`,
@@ -69,6 +74,7 @@ could not be sent.`,
 		RunE:              func(cmd *cobra.Command, args []string) error { return s.run(cmd, args[0]) },
 	}
 	s.target.flags(cmd)
+	s.target.content.flags(cmd)
 	cmd.Flags().BoolVar(&s.strict, "strict", false, "refuse events with fields that evalworker does not know or cannot read")
 	cmd.Flags().BoolVar(&s.asJSON, "json", false, "print the summary as JSON")
 	return cmd
@@ -99,7 +105,7 @@ func (s *sendCommand) run(cmd *cobra.Command, file string) error {
 	bar.Clear()
 	s.sum.File = s.name
 	s.sum.Unsent = s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
-	s.sum.Sent = int(em.Stats().Sent)
+	s.sum.Sent, s.sum.Withheld = int(em.Stats().Sent), int(em.Stats().Withheld)
 	if err := s.print(cmd.OutOrStdout()); err != nil {
 		return &failure{err}
 	}
@@ -108,7 +114,7 @@ func (s *sendCommand) run(cmd *cobra.Command, file string) error {
 
 // read passes every line to the emitter.
 func (s *sendCommand) read(ctx context.Context, em *emitter.Emitter, in io.Reader, bar cli.Progress, stderr io.Writer) error {
-	each, failed := streamLines(ctx, in, s.target.maxEventBytes)
+	each, failed := streamLines(ctx, in, s.maxLine())
 	for {
 		select {
 		case l, ok := <-each:
@@ -139,12 +145,19 @@ func (s *sendCommand) read(ctx context.Context, em *emitter.Emitter, in io.Reade
 	}
 }
 
+// maxLine returns the length of the longest line that is read: an event that is too large
+// may be sent without its content.
+func (s *sendCommand) maxLine() int { return max(longestLine, s.target.maxEventBytes) }
+
+// longestLine has room for a picture of several megabytes.
+const longestLine = 16 << 20
+
 // sendLine passes one line to the emitter.
 func (s *sendCommand) sendLine(ctx context.Context, em *emitter.Emitter, l line) error {
 	s.sum.Lines++
 	switch {
 	case l.tooLong:
-		return fmt.Errorf("longer than %s", cli.Plural(s.target.maxEventBytes, "byte"))
+		return fmt.Errorf("longer than %s", cli.Plural(s.maxLine(), "byte"))
 	case len(bytes.TrimSpace(l.data)) == 0:
 		s.sum.Blank++
 		return nil
@@ -180,7 +193,7 @@ func (s *sendCommand) print(stdout io.Writer) error {
 	for _, n := range []struct {
 		count int
 		what  string
-	}{{s.sum.Bad, "bad"}, {s.sum.Unsent, "not sent"}} {
+	}{{s.sum.Bad, "bad"}, {s.sum.Unsent, "not sent"}, {s.sum.Withheld, "without content"}} {
 		if n.count > 0 {
 			fmt.Fprintf(&text, ", %d %s", n.count, n.what)
 		}

@@ -37,6 +37,11 @@ func newServe() *cobra.Command {
 any language. It answers 202 when they are safe in a spool on disk, and sends them to
 Kafka from there, those of one trace in order; an outage of Kafka or a crash loses none.
 
+Pictures and files are replaced by their digest, type and size, and an event that is
+too large goes without its content. --redact takes secrets and personal data out before
+an event is spooled; then fields that evalworker does not know are left out, because
+nobody has read them.
+
 It listens on loopback; to listen beyond it, it wants a token. GET /statusz says what
 was accepted and sent, how full the spool is and what is wrong with Kafka;
 GET /v1/openapi.yaml describes all of it for machines.
@@ -51,6 +56,7 @@ probes and /statusz, and turns new events away with 503. A second signal ends it
 		RunE: func(cmd *cobra.Command, _ []string) error { return s.run(cmd) },
 	}
 	s.target.clusterFlags(cmd)
+	s.target.content.flags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&s.sidecar.Listen, "listen", "l", s.sidecar.Listen, "`ADDRESS` to listen on, host:port")
 	f.StringVar(&s.tokenFile, "token-file", "", "`FILE` with the token that requests have to bear, 16 characters at least; needed to listen beyond loopback")

@@ -25,7 +25,8 @@ type target struct {
 	maxEventBytes int
 	timeout       time.Duration
 	security      security
-	names         names // set by config
+	content       contentFlags // of send and serve
+	names         names        // set by config
 
 	remaining  time.Duration // of timeout, for finish
 	connectErr error         // of the attempt to reach the cluster at the start
@@ -56,7 +57,7 @@ func (t *target) clusterFlags(cmd *cobra.Command) {
 	f.StringVarP(&t.topic, "topic", "t", d.Topic, "topic to publish to")
 	t.compression = d.Compression
 	cli.Choice(cmd, &t.compression, "compression", "", emitter.Compressions(), "compression of batches")
-	f.IntVar(&t.maxEventBytes, "max-event-bytes", d.MaxEventBytes, "size of the largest event, with key and headers")
+	f.IntVar(&t.maxEventBytes, "max-event-bytes", d.MaxEventBytes, "size of the largest event, with key and headers; a larger one goes without its content")
 	t.security.flags(cmd)
 }
 
@@ -79,11 +80,13 @@ func (t *target) config(cmd *cobra.Command, clientID string) (emitter.Config, er
 	if t.maxEventBytes < 1 {
 		return emitter.Config{}, fmt.Errorf("--max-event-bytes %d: want a number above zero", t.maxEventBytes)
 	}
-	return emitter.Config{
+	cfg := emitter.Config{
 		Brokers: brokers, TLS: t.security.tls, SASL: t.security.sasl, Topic: t.topic, ClientID: clientID,
 		Compression: t.compression, MaxEventBytes: t.maxEventBytes,
 		BufferBytes: max(emitter.DefaultConfig().BufferBytes, t.maxEventBytes),
-	}, nil
+	}
+	err := t.content.apply(&cfg)
+	return cfg, err
 }
 
 // open returns an emitter that waits for room instead of dropping events. It fails if

@@ -149,7 +149,7 @@ func printCase(w io.Writer, c datasets.Case) error {
 			writeLine(&b, "span", x.SpanID+" (decimal "+x.SpanIDDecimal+")")
 		}
 		if x.ContentWithheld {
-			b.WriteString("content withheld: it could not be redacted\n")
+			b.WriteString("content withheld: it could not be redacted, or the event was published without it\n")
 			continue
 		}
 		writeLine(&b, "input", event.JSON(x.Input).Text())

@@ -38,3 +38,5 @@ replace github.com/evalworker/evalworker/emitter => ..
 replace github.com/evalworker/evalworker/event => ../../event
 
 replace github.com/evalworker/evalworker/internal/base => ../../internal/base
+
+replace github.com/evalworker/evalworker/redact => ../../redact

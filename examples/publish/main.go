@@ -8,16 +8,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"os/signal"
 	"strings"
-	"time"
+	"syscall"
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
 )
 
 func main() {
-	if err := run(context.Background(), os.Getenv("KAFKA_BROKERS")); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Getenv("KAFKA_BROKERS"))
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "publish:", err)
 		os.Exit(1)
 	}
@@ -29,15 +34,16 @@ func run(ctx context.Context, brokers string) (err error) {
 	}
 	// Once, when the application starts. With dd-trace-go, ddtrace.FromContext as
 	// TraceContext ties each event to the active span.
-	em, err := emitter.New(emitter.Config{Brokers: strings.Split(brokers, ",")})
+	em, err := emitter.New(emitter.Config{
+		Brokers: strings.Split(brokers, ","),
+		Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)), // of what goes wrong
+	})
 	if err != nil {
 		return err
 	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		err = errors.Join(err, em.Close(ctx)) // flushes, and reports what could not be sent
-	}()
+	// Writes what is buffered and reports what could not be sent, for ten seconds at most,
+	// also when a signal has ended ctx.
+	defer func() { err = errors.Join(err, em.Close(ctx)) }()
 
 	// For each finished request. Emit does not wait for the network.
 	err = em.Emit(ctx, event.Event{

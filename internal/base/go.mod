@@ -4,9 +4,12 @@ go 1.24.0
 
 require github.com/segmentio/kafka-go v0.4.51
 
+require golang.org/x/net v0.38.0 // indirect
+
 require (
 	github.com/evalworker/evalworker/emitter v0.0.0
 	github.com/evalworker/evalworker/event v0.0.0
+	github.com/evalworker/evalworker/redact v0.0.0
 	github.com/klauspost/compress v1.15.9 // indirect
 	github.com/pierrec/lz4/v4 v4.1.15 // indirect
 	github.com/xdg-go/pbkdf2 v1.0.0 // indirect
@@ -18,3 +21,5 @@ require (
 replace github.com/evalworker/evalworker/event => ../../event
 
 replace github.com/evalworker/evalworker/emitter => ../../emitter
+
+replace github.com/evalworker/evalworker/redact => ../../redact

@@ -12,7 +12,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/evalworker/evalworker/internal/visible"
+	"github.com/evalworker/evalworker/internal/base/visible"
 )
 
 // readyTimeout bounds the question of [Ready].

@@ -33,7 +33,12 @@ func (d *Demo) publish(ctx context.Context) (dead []summary.DeadLetters, err err
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, em.Close(ctx)) }()
+	defer func() {
+		err = errors.Join(err, em.Flush(ctx))
+		now, cancel := context.WithTimeout(ctx, 0) // when ctx has ended, the broker may have as well
+		defer cancel()
+		err = errors.Join(err, em.Close(now))
+	}()
 	var pace <-chan time.Time
 	if gap := d.cfg.Duration / time.Duration(d.cfg.Events); gap > 0 {
 		tick := time.NewTicker(gap)

@@ -120,3 +120,7 @@ replace github.com/evalworker/evalworker/emitter/mskiam => ../../emitter/mskiam
 replace github.com/evalworker/evalworker/emitter/ddtrace => ../../emitter/ddtrace
 
 replace github.com/evalworker/evalworker/internal/base => ../../internal/base
+
+replace github.com/evalworker/evalworker/redact => ../../redact
+
+replace github.com/evalworker/evalworker/emitter/openai => ../../emitter/openai

@@ -16,23 +16,37 @@ const (
 	kafka  = "github.com/segmentio/kafka-go v0.4.51"
 )
 
+// What an application imports: the client, and the redactor for its Prepare.
+var (
+	clientModules = []string{"event", "emitter", "redact"}
+	clientImports = []string{`import _ "` + module + `/event"`, `import _ "` + module + `/emitter"`, `import _ "` + module + `/redact"`}
+)
+
 // TestGraph: an application that imports the client has kafka-go and what that needs in
-// its module graph, and nothing else.
+// its module graph, and nothing else; with the redactor also what golang.org/x/net needs.
 func TestGraph(t *testing.T) {
 	t.Parallel()
-	alone := write(t, nil, `import _ "github.com/segmentio/kafka-go"`, `import _ "github.com/segmentio/kafka-go/sasl/scram"`)
-	want := graph(t, alone)
-	client := write(t, []string{"event", "emitter"}, `import _ "`+module+`/event"`, `import _ "`+module+`/emitter"`)
-	for _, m := range graph(t, client) {
-		own := slices.Contains([]string{module + "/event", module + "/emitter", module + "/internal/base"}, strings.Fields(m)[0])
-		if !own && !slices.Contains(want, m) {
-			t.Errorf("the application gets %s, which kafka-go alone does not need", m)
-		}
+	want := graph(t, write(t, nil, `import _ "github.com/segmentio/kafka-go"`, `import _ "github.com/segmentio/kafka-go/sasl/scram"`))
+	for _, m := range []string{"event", "emitter", "redact", "internal/base"} {
+		want = append(want, module+"/"+m+" v0.0.0")
 	}
-	events := write(t, []string{"event"}, `import _ "`+module+`/event"`)
+	redactor := append([]string{"golang.org/x/crypto v0.36.0", "golang.org/x/sys v0.31.0", "golang.org/x/term v0.30.0"}, want...)
+	check(t, graph(t, write(t, clientModules[:2], clientImports[:2]...)), want)
+	check(t, graph(t, write(t, clientModules, clientImports...)), redactor)
+
+	events := write(t, clientModules[:1], clientImports[:1]...)
 	for _, dep := range strings.Fields(run(t, events, nil, "go", "list", "-deps", ".")) {
 		if strings.HasPrefix(dep, "github.com/") && !strings.HasPrefix(dep, module) {
 			t.Errorf("event compiles %s", dep)
+		}
+	}
+}
+
+func check(t *testing.T, got, want []string) {
+	t.Helper()
+	for _, m := range got {
+		if !slices.Contains(want, m) {
+			t.Errorf("the application gets %s", m)
 		}
 	}
 }
@@ -41,7 +55,7 @@ func TestGraph(t *testing.T) {
 func TestSystems(t *testing.T) {
 	t.Parallel()
 	onlyInCI(t)
-	client := write(t, []string{"event", "emitter"}, `import _ "`+module+`/event"`, `import _ "`+module+`/emitter"`)
+	client := write(t, clientModules, clientImports...)
 	for _, system := range []string{"windows/amd64", "darwin/arm64", "linux/arm64"} {
 		name, arch, _ := strings.Cut(system, "/")
 		t.Run(system, func(t *testing.T) {
@@ -59,7 +73,7 @@ func TestOldestGo(t *testing.T) {
 	if out, err := command(t, t.TempDir(), toolchain, "go", "version").CombinedOutput(); err != nil {
 		t.Skipf("Go %s cannot be had: %s", oldest, out)
 	}
-	client := write(t, []string{"event", "emitter"}, `import _ "`+module+`/event"`, `import _ "`+module+`/emitter"`)
+	client := write(t, clientModules, clientImports...)
 	if got := run(t, client, toolchain, "go", "env", "GOVERSION"); !strings.HasPrefix(got, "go"+oldest) {
 		t.Fatalf("go.mod asks for %s", got)
 	}
@@ -86,7 +100,7 @@ func write(t *testing.T, modules []string, imports ...string) string {
 	for _, m := range modules {
 		mod += fmt.Sprintf("require %s/%s v0.0.0\n", module, m)
 	}
-	for _, m := range []string{"event", "emitter", "internal/base"} { // not released yet
+	for _, m := range []string{"event", "emitter", "redact", "internal/base"} { // not released yet
 		mod += fmt.Sprintf("replace %s/%s => %s\n", module, m, filepath.Join(root, m))
 	}
 	dir := t.TempDir()

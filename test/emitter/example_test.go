@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"time"
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
@@ -34,9 +33,7 @@ func Example() {
 		fmt.Println(err) // the request goes on all the same
 	}
 
-	closing, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if err := em.Close(closing); err != nil {
+	if err := em.Close(ctx); err != nil { // for ten seconds at most, even if ctx has ended
 		fmt.Println(err)
 	}
 	fmt.Println("sent:", em.Stats().Sent)
@@ -58,6 +55,28 @@ func ExampleUnsentError() {
 		fmt.Println(unsent.Count, unsent.RequestIDs)
 	}
 	// Output: 1 [req_1]
+}
+
+// Events that were given up can be kept, and published later with "emitter send FILE".
+func ExampleConfig_unsent() {
+	em, err := emitter.New(emitter.Config{
+		Brokers: []string{"127.0.0.1:1"}, MaxAttempts: 1,
+		Unsent: func(events []emitter.UnsentEvent, _ error) {
+			for _, e := range events {
+				fmt.Println(e.RequestID, len(e.Value) > 0) // or append e.Value and a line break to a file
+			}
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx := context.Background()
+	if err := em.Emit(ctx, event.Event{RequestID: "req_1"}); err != nil {
+		fmt.Println(err)
+	}
+	_ = em.Close(ctx) // it reports them as well
+	// Output: req_1 true
 }
 
 // Events that are left are published first the next time, which keeps the order.

@@ -53,13 +53,13 @@ func TestUnsentIsToldOnce(t *testing.T) {
 	cfg := quick(b.Addr())
 	var mu sync.Mutex
 	reported := 0
-	cfg.Unsent = func(ids []event.RequestID, err error) {
+	cfg.Unsent = func(events []emitter.UnsentEvent, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if err == nil {
 			t.Error("Unsent was called without an error")
 		}
-		reported += len(ids)
+		reported += len(events)
 	}
 	e := newEmitter(t, cfg)
 	for i := range 150 {

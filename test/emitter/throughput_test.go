@@ -1,6 +1,8 @@
 package emitter_test
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,5 +32,42 @@ func BenchmarkThroughput(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "events/s")
 		})
+	}
+}
+
+// BenchmarkEmitWhileKafkaIsDown compares the time of Emit, as the median of single calls,
+// while a broker writes the events, while there is none and they are given up, and while
+// the buffer is full.
+func BenchmarkEmitWhileKafkaIsDown(b *testing.B) {
+	up := startBroker(b, broker.Config{Topics: map[string]int32{topic: 8}}).Addr()
+	full := quick("127.0.0.1:1")
+	full.MaxAttempts, full.BufferEvents = 1_000_000, 1
+	states := []struct {
+		unit string
+		e    *emitter.Emitter
+	}{
+		{"ns/up", newEmitter(b, emitter.Config{Brokers: []string{up}, Topic: topic})},
+		{"ns/down", newEmitter(b, quick("127.0.0.1:1"))},
+		{"ns/full", newEmitter(b, full)},
+	}
+	times := make([][]time.Duration, len(states))
+	ev := event.Event{RequestID: "req_9f3a", Feature: "support_agent", Output: event.Text(strings.Repeat("It arrives tomorrow. ", 85))}
+	for b.Loop() {
+		for i, s := range states {
+			for range 100 {
+				began := time.Now()
+				err := s.e.Emit(b.Context(), ev)
+				times[i] = append(times[i], time.Since(began))
+				if err != nil && !errors.Is(err, emitter.ErrFull) {
+					b.Fatal(err)
+				}
+			}
+		}
+		_ = states[0].e.Flush(b.Context()) // so that only the third buffer is full
+		_ = states[1].e.Flush(b.Context())
+	}
+	for i, s := range states {
+		slices.Sort(times[i])
+		b.ReportMetric(float64(times[i][len(times[i])/2].Nanoseconds()), s.unit)
 	}
 }

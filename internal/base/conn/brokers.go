@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
-
-	"github.com/evalworker/evalworker/internal/base/errs"
 )
 
 const (
@@ -86,7 +84,8 @@ func (b *brokers) isSilent(address string) bool {
 // record remembers the outcome of an attempt that lasted for took. One that its
 // caller cut short proves nothing, and any error but a timeout is an answer.
 func (b *brokers) record(address string, took time.Duration, err error) {
-	netErr, ok := errs.As[net.Error](err)
+	var netErr net.Error
+	ok := errors.As(err, &netErr)
 	timedOut := ok && netErr.Timeout()
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -12,8 +12,6 @@ import (
 	"strings"
 
 	"github.com/segmentio/kafka-go"
-
-	"github.com/evalworker/evalworker/internal/base/errs"
 )
 
 // ErrNoAccess matches every [AccessError] with errors.Is.
@@ -50,7 +48,8 @@ func (r *AccessError) Is(target error) bool { return target == ErrNoAccess }
 
 // AccessErrorIn returns the AccessError in an error's chain, or nil.
 func AccessErrorIn(err error) *AccessError {
-	r, _ := errs.As[*AccessError](err)
+	var r *AccessError
+	_ = errors.As(err, &r)
 	return r
 }
 
@@ -75,7 +74,8 @@ func (c Config) Explain(err error) error {
 	if r := AccessErrorIn(err); r != nil {
 		return r
 	}
-	if code, ok := errs.As[kafka.Error](err); ok {
+	var code kafka.Error
+	if errors.As(err, &code) {
 		if a := c.answer(code); a.access {
 			return &AccessError{Problem: a.problem, Remedy: a.mend, Err: &codeError{code}}
 		}
@@ -107,13 +107,14 @@ func (c Config) Refusal(err error, code kafka.Error, do, grant string) error {
 // unless the cause may be a passing fault of the network.
 func (c Config) handshakeError(addr string, certRequested bool, err error) error {
 	r := &AccessError{Broker: addr, Err: err}
-	if v, ok := errs.As[*tls.CertificateVerificationError](err); ok {
+	var v *tls.CertificateVerificationError
+	if errors.As(err, &v) {
 		r.Err = v.Err
 	}
-	_, foreign := errs.As[x509.UnknownAuthorityError](err)
-	_, misnamed := errs.As[x509.HostnameError](err)
-	_, invalid := errs.As[x509.CertificateInvalidError](err)
-	_, noTLS := errs.As[tls.RecordHeaderError](err)
+	foreign := errors.As(err, new(x509.UnknownAuthorityError))
+	misnamed := errors.As(err, new(x509.HostnameError))
+	invalid := errors.As(err, new(x509.CertificateInvalidError))
+	noTLS := errors.As(err, new(tls.RecordHeaderError))
 	switch {
 	case foreign && c.TLS.CAFile == "":
 		r.Problem, r.Remedy = "its certificate is signed by an authority that this machine does not trust", "set tls.ca_file to the authority's certificate"
@@ -152,7 +153,8 @@ func (c Config) explainCertificate(r *AccessError, certRequested bool) {
 
 // remoteAlert reports whether the far end ended a TLS connection with a reason.
 func remoteAlert(err error) bool {
-	op, ok := errs.As[*net.OpError](err)
+	var op *net.OpError
+	ok := errors.As(err, &op)
 	return ok && op.Op == "remote error"
 }
 
@@ -167,11 +169,14 @@ func (c Config) Describe(err error) error {
 	if r := AccessErrorIn(c.Explain(err)); r != nil {
 		return r
 	}
-	if b, ok := errs.As[*brokerError](err); ok {
+	var b *brokerError
+	if errors.As(err, &b) {
 		return b // described already, closer to the connection
 	}
-	code, answered := errs.As[kafka.Error](err)
-	if op, ok := errs.As[*net.OpError](err); ok && !answered {
+	var code kafka.Error
+	answered := errors.As(err, &code)
+	var op *net.OpError
+	if errors.As(err, &op) && !answered {
 		return &brokerError{text: networkProblem(op), err: err}
 	}
 	text, cause := TrimMethod(err).Error(), ""

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io/fs"
 
-	"github.com/evalworker/evalworker/internal/base/errs"
 	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/internal/base/regular"
 )
@@ -141,7 +141,8 @@ func readPEM(path string) ([]byte, error) {
 }
 
 func readError(path string, err error) error {
-	if p, ok := errs.As[*fs.PathError](err); ok {
+	var p *fs.PathError
+	if errors.As(err, &p) {
 		err = p.Err
 	}
 	return fmt.Errorf("%s cannot be read: %w", path, err)

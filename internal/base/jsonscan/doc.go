@@ -15,8 +15,8 @@
 // A text is a string or a []byte. [Scanner] reads one value and stops after it, so
 // that JSON can be read out of prose; [Scanner.Whole] reports whether that was the
 // whole text. A [Token] holds byte offsets and never a copy. [Scanner.Depth] counts
-// the open arrays and objects, [Scanner.Skip] skips the rest of one, and [Unquote]
-// decodes a string or a key.
+// the open arrays and objects, [Scanner.Skip] skips the rest of one, [Unquote]
+// decodes a string or a key, and [AppendQuoted] writes one.
 //
 // The scanner accepts exactly what [encoding/json.Valid] accepts (RFC 8259; a fuzz
 // test compares the two), except that it does not limit the depth: a caller that

@@ -2,6 +2,7 @@ package jsonscan_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -224,6 +225,24 @@ func FuzzScanner(f *testing.F) {
 		}
 		if s.Whole() != json.Valid(text) {
 			t.Fatalf("scanner says %t, encoding/json %t (flaw %q at %d)", s.Whole(), !s.Whole(), s.Flaw(), s.Pos())
+		}
+	})
+}
+
+// FuzzAppendQuoted: encoding/json reads what is written as what it writes itself.
+func FuzzAppendQuoted(f *testing.F) {
+	for _, text := range []string{"", "plain, long enough for a step of eight", "\x00\x1f\x7f\b\f\n\r\t\"\\/<>&", "\u2028 é 漢 😀", "a\xffb\xc3", `"""""""""""`} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		own := jsonscan.AppendQuoted([]byte("before"), text)
+		theirs, err := json.Marshal(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got, want string
+		if err := errors.Join(json.Unmarshal(own[len("before"):], &got), json.Unmarshal(theirs, &want)); err != nil || got != want {
+			t.Errorf("%q is written %s and read %q, %v", text, own, got, err)
 		}
 	})
 }

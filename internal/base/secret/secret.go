@@ -10,13 +10,13 @@
 package secret
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/netip"
 	"strings"
 
-	"github.com/evalworker/evalworker/internal/base/errs"
 	"github.com/evalworker/evalworker/internal/base/regular"
 )
 
@@ -75,7 +75,8 @@ func FromFile(path string) (String, error) {
 
 // bare returns the part of an error that does not repeat the path.
 func bare(err error) error {
-	if p, ok := errs.As[*fs.PathError](err); ok {
+	var p *fs.PathError
+	if errors.As(err, &p) {
 		return p.Err
 	}
 	return err

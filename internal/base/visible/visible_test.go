@@ -4,7 +4,7 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/evalworker/evalworker/internal/visible"
+	"github.com/evalworker/evalworker/internal/base/visible"
 )
 
 func TestText(t *testing.T) {

@@ -1,0 +1,51 @@
+package sidecar
+
+import (
+	"slices"
+
+	"github.com/evalworker/evalworker/event"
+)
+
+// source returns an event as it goes to the spool, nil when the publisher's configuration
+// leaves it out, and what is not read of it; or why it is none. What must not leave this
+// machine is taken out here, before the event is on its disk.
+func (s *Sidecar) source(c *contents, line int, value []byte) ([]byte, []event.Warning, error) {
+	var warned []event.Warning
+	prepared, err := s.deps.Publisher.Prepare(value, func(value []byte) (ev *event.Event, err error) {
+		if s.cfg.Strict { // takes warnings for errors
+			return event.DecodeStrict(value)
+		}
+		ev, warned, err = event.DecodeWithWarnings(value)
+		return ev, err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if prepared.ContentWithheld != "" {
+		s.counts.withheld.Add(1)
+		c.warnings.addWithheld(line, prepared.ContentWithheld)
+	}
+	return prepared.Value, warned, nil
+}
+
+// addWithheld takes the warning that an event is published without its content.
+func (w *requestWarnings) addWithheld(line int, why string) {
+	problem := "the event is published without its content"
+	mend := ""
+	switch why {
+	case event.WithheldTooLarge:
+		problem, mend = "too large: "+problem, "publish less, or raise --max-event-bytes with the topic's max.message.bytes"
+	case event.WithheldNotRedacted:
+		problem = "cannot be redacted: " + problem
+	}
+	of := event.Warning{Field: "content_withheld", Problem: problem}
+	switch i := slices.Index(w.of, of); {
+	case i >= 0:
+		w.listed[i].Events = max(w.listed[i].Events, 1) + 1
+	case len(w.listed) == maxListed:
+		w.more++
+	default:
+		w.of = append(w.of, of)
+		w.listed = append(w.listed, lineWarning{Line: line, Field: of.Field, Problem: problem, Mend: mend})
+	}
+}

@@ -1,0 +1,106 @@
+package sidecar
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/evalworker/evalworker/event"
+)
+
+// maxListed bounds the warnings that an answer lists.
+const maxListed = 20
+
+// lineWarning says that a member of accepted events is not read, or not as it stands. It
+// holds names and types of values, never values.
+type lineWarning struct {
+	Line    int    `json:"line"` // the first, from 1
+	Field   string `json:"field"`
+	Problem string `json:"problem"`
+	Mend    string `json:"mend,omitempty"`   // what to write instead
+	Events  int    `json:"events,omitempty"` // how many of the request have it, when several do
+}
+
+// requestWarnings are those of one request. The same one of several events stands once.
+type requestWarnings struct {
+	listed []lineWarning
+	of     []event.Warning // what is listed, in the same order
+	more   int             // further ones, by event
+	events int             // that have any
+}
+
+// add takes the warnings of one event.
+func (w *requestWarnings) add(line int, warned []event.Warning, mends *mends) {
+	if len(warned) > 0 {
+		w.events++
+	}
+	for _, one := range warned {
+		switch i := slices.Index(w.of, one); {
+		case i >= 0:
+			w.listed[i].Events = max(w.listed[i].Events, 1) + 1
+		case len(w.listed) == maxListed:
+			w.more++
+		default:
+			w.of = append(w.of, one)
+			w.listed = append(w.listed, lineWarning{Line: line, Field: one.Field, Problem: problemOf(one), Mend: mends.of(one)})
+		}
+	}
+}
+
+// problemOf says what is wrong with a member, and what was done about it.
+func problemOf(w event.Warning) string {
+	if w.Unknown() {
+		return "unknown field: it is published, and not read"
+	}
+	return w.Problem + ": it is published, and not read"
+}
+
+// mends remembers what to write instead of members, because to find that takes longer
+// than to read an event, and an application makes the same mistake with each. It is safe for
+// concurrent use.
+type mends struct {
+	mu    sync.Mutex
+	known map[event.Warning]string // guarded by mu; at most maxMends
+}
+
+const maxMends = 1000
+
+func (m *mends) of(w event.Warning) string {
+	if !w.Unknown() {
+		return w.Mend()
+	}
+	m.mu.Lock()
+	mend, ok := m.known[w]
+	m.mu.Unlock()
+	if ok {
+		return mend
+	}
+	mend = w.Mend()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = map[event.Warning]string{}
+	}
+	if len(m.known) < maxMends {
+		m.known[w] = mend
+	}
+	return mend
+}
+
+// logWarnings logs how many answers had warnings: the first at once, then once a minute.
+// The answers say which; names are the application's, and stay out of the log.
+func (s *Sidecar) logWarnings() {
+	if n, ok := s.warned.Allow(); ok {
+		s.sayWarned(n)
+	}
+}
+
+// logLateWarnings logs those after which no other has come, and with end whatever is left.
+func (s *Sidecar) logLateWarnings(end bool) {
+	if n, ok := s.warned.Flush(end); ok {
+		s.sayWarned(n)
+	}
+}
+
+func (s *Sidecar) sayWarned(requests int) {
+	s.log.Warn("events have members that are not read: the answers' warnings say which", "requests", requests)
+}
