@@ -149,7 +149,7 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		is         error
 	}{
 		"no topic": {noTopic, "create", kafka.UnknownTopicOrPartition},
-		"no Kafka": {"127.0.0.1:1", "cannot be reached: connect: connection refused", syscall.ECONNREFUSED},
+		"no Kafka": {"127.0.0.1:1", "cannot be reached: connect: connection refused; start Kafka, or set brokers", syscall.ECONNREFUSED},
 	} {
 		cfg := quick(c.addr)
 		cfg.MaxAttempts = 1_000_000
