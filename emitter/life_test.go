@@ -44,7 +44,9 @@ func service(addr string) error {
 			return err
 		}
 	}
-	fmt.Println("emitted")
+	if _, err := fmt.Fprintln(os.Stdout, "emitted"); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	return em.Close(ctx)
 }
