@@ -145,6 +145,8 @@ func TestUnsentGetsTheEvents(t *testing.T) {
 // told so, by a Flush that runs out of time as well.
 func TestWhatIsWrongIsNamed(t *testing.T) {
 	t.Parallel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
 	noTopic := startBroker(t, broker.Config{Topics: map[string]int32{"other": 1}}).Addr()
 	for name, c := range map[string]struct {
 		addr, want string
@@ -162,8 +164,8 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		if err := e.Emit(t.Context(), newEvent(1)); err != nil {
 			t.Fatal(err)
 		}
-		for e.Stats().Retries == 0 {
-			runtime.Gosched() // the first attempt has not ended
+		for e.Stats().Retries == 0 { // until the first attempt has ended
+			<-tick.C
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
