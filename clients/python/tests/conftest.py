@@ -6,6 +6,7 @@ import pytest
 
 import evalworker
 from evalworker import _call
+from evalworker._log import Limited
 
 
 class Server:
@@ -87,6 +88,7 @@ def sidecar(monkeypatch):
     publisher = evalworker.Publisher(server.url, linger=0.0)
     monkeypatch.setattr(_call, "_default", publisher)
     monkeypatch.setattr(_call, "_base", {})
+    monkeypatch.setattr(_call, "_log", Limited())
     yield server
     publisher.close(5)
     server.close()

@@ -9,8 +9,8 @@ from typing import Any, AsyncIterator, Callable, Dict, Iterator, Optional, TypeV
 from urllib.parse import urlsplit
 
 from ._answers import ChatPieces, MessagePieces, ResponsePieces, record_answer
-from ._call import Call, _current, check_fields, known_fields, making, snapshot
-from ._publisher import log
+from ._call import Call, _making, contained, known_fields, making
+from ._event import check_fields, event_fields
 
 T = TypeVar("T")
 
@@ -19,11 +19,16 @@ _METHODS = (
     ("chat.completions", "create", ChatPieces),
     ("chat.completions", "parse", ChatPieces),
     ("chat.completions", "stream", ChatPieces),
+    ("completions", "create", ChatPieces),
     ("responses", "create", ResponsePieces),
     ("responses", "parse", ResponsePieces),
     ("responses", "stream", ResponsePieces),
     ("messages", "create", MessagePieces),
+    ("messages", "parse", MessagePieces),
     ("messages", "stream", MessagePieces),
+    ("beta.messages", "create", MessagePieces),
+    ("beta.messages", "parse", MessagePieces),
+    ("beta.messages", "stream", MessagePieces),
 )
 
 _INPUTS = ("messages", "input", "system", "instructions", "prompt")
@@ -40,6 +45,7 @@ def wrap(client: T, **fields: Any) -> T:
     streams are those of the library; what cannot be published is logged, never raised.
     """
     check_fields(fields)
+    fields = event_fields(fields)
     wrapped = 0
     for path, name, pieces in _METHODS:
         resource: Any = client
@@ -77,21 +83,22 @@ def _wrap_copy(copy: Callable[..., Any], fields: Dict[str, Any]) -> Callable[...
 
 def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any], fields: Dict[str, Any], provider: str) -> Callable[..., Any]:
     def begin(kwargs: Dict[str, Any]) -> Optional[Call]:
-        own = kwargs.pop("evalworker", None) or {}
-        if _current.get() is not None:  # a method of the library that calls another one of it
+        own = kwargs.pop("evalworker", None)
+        if _making.get() is not None:  # a method of the library that calls another one of it
             return None
         try:
             call = Call(known_fields(own), {"provider": provider, **fields})
-            call.event.setdefault("model", kwargs.get("model"))
+            if _given(kwargs.get("model")):
+                call.event.setdefault("model", kwargs["model"])
             asked = {name: kwargs[name] for name in _INPUTS if _given(kwargs.get(name))}
-            call.event["input"] = snapshot(asked["messages"] if list(asked) == ["messages"] else asked)
+            call.keep("input", asked["messages"] if list(asked) == ["messages"] else asked)
             if _given(kwargs.get("tools")):
-                call.event["tools"] = snapshot(kwargs["tools"])
+                call.keep("tools", kwargs["tools"])
             if kwargs.get("stream") is True or name == "stream":
                 call.event["streaming"] = True
             return call
-        except Exception:
-            log.warning("evalworker: a request is not published", exc_info=True)
+        except Exception as error:
+            contained("a request is not published", error)
             return None
 
     def end(call: Call, answer: Any) -> Any:
@@ -115,8 +122,8 @@ def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any
             else:
                 record_answer(call, answer)
             call.finish()
-        except Exception:
-            log.warning("evalworker: a request is not published", exc_info=True)
+        except Exception as error:
+            contained("a request is not published", error)
         return answer
 
     async def later(call: Call, pending: Any) -> Any:
@@ -147,8 +154,8 @@ def _record_stream(call: Call, stream: Any, pieces: Any) -> Any:
         try:
             if pieces.add(piece):
                 call.first_token()
-        except Exception:
-            log.debug("evalworker: a piece of a stream was not understood", exc_info=True)
+        except Exception as error:
+            contained("a piece of a stream is left out", error)
 
     def done(error: Optional[BaseException]) -> None:
         if call.done:
@@ -158,8 +165,8 @@ def _record_stream(call: Call, stream: Any, pieces: Any) -> Any:
             if answer is not None:
                 record_answer(call, answer)
             call.finish(error)
-        except Exception:
-            log.warning("evalworker: a request is not published", exc_info=True)
+        except Exception as problem:
+            contained("a request is not published", problem)
 
     if hasattr(inner, "__anext__"):
 
@@ -210,8 +217,8 @@ def _watch_response(call: Call, response: Any, pieces: Callable[[], Any]) -> Non
             else:
                 record_answer(call, body)
                 call.finish()
-        except Exception:
-            log.warning("evalworker: a request is not published", exc_info=True)
+        except Exception as error:
+            contained("a request is not published", error)
         return body
 
     def closed() -> None:
@@ -297,7 +304,7 @@ def _count_retries(client: Any) -> None:
         return
 
     def count(request: Any) -> None:
-        call = _current.get()
+        call = _making.get()
         try:
             if call is not None:
                 call.retries = int(request.headers.get("x-stainless-retry-count", 0))
