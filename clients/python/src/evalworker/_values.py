@@ -110,7 +110,7 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    if hasattr(value, "_asdict"):  # a named tuple
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):  # a named tuple
         return dict(value._asdict())
     if isinstance(value, Mapping):
         return dict(value)
