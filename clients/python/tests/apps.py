@@ -7,6 +7,9 @@ import openai
 
 import evalworker
 
+# Events wait for others far longer than the test runs: only what ends a process in order sends them.
+evalworker.configure(evalworker.Publisher(linger=600))
+
 options = dict(base_url=os.environ["PROVIDER"] + "/v1", api_key="k" * 8, max_retries=0)
 client = evalworker.wrap(openai.OpenAI(**options), feature="wsgi")
 async_client = evalworker.wrap(openai.AsyncOpenAI(**options), feature="asgi")

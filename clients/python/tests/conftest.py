@@ -6,7 +6,7 @@ import pytest
 
 import evalworker
 from evalworker import _call
-from evalworker._log import Limited
+from evalworker._log import limited
 
 
 class Server:
@@ -75,6 +75,11 @@ def as_stream(events, named=False):
     return 200, "text/event-stream", (text + ("" if named else "data: [DONE]\n\n")).encode()
 
 
+@pytest.fixture(autouse=True)
+def nothing_was_logged():
+    limited.forget()
+
+
 @pytest.fixture
 def provider():
     server = Server()
@@ -88,7 +93,6 @@ def sidecar(monkeypatch):
     publisher = evalworker.Publisher(server.url, linger=0.0)
     monkeypatch.setattr(_call, "_default", publisher)
     monkeypatch.setattr(_call, "_base", {})
-    monkeypatch.setattr(_call, "_log", Limited())
     yield server
     publisher.close(5)
     server.close()

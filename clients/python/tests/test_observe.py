@@ -283,7 +283,12 @@ def test_ratings(one_event, given, want):
 def test_ratings_with_a_scale_and_a_wrong_name(one_event, caplog):
     assert evalworker.feedback("r1", 4, max=5, promt="x")
     event = one_event()
-    assert (event["user_rating"], event["user_rating_max"]) == (4, 5) and "promt" not in event and "promt" in caplog.text
+    assert (event["user_rating"], event["user_rating_max"]) == (4, 5) and "promt" not in event and "'promt' is no field" in caplog.text
+
+
+def test_a_number_without_a_scale_is_published_and_said(one_event, caplog):
+    assert evalworker.feedback("r1", 4)
+    assert one_event()["user_rating"] == 4 and "needs max" in caplog.text
 
 
 def test_users_are_hashed_with_a_key(one_event, monkeypatch):

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any, Dict, Iterator, Optional
 
 from ._event import CALL_FIELDS, SCOPE_FIELDS, Prepare, check_fields, event_fields, without_content
-from ._log import Limited, describe
+from ._log import describe, limited
 from ._publisher import Publisher
 from ._values import TooLarge, copy
 
@@ -24,7 +24,6 @@ _making: "contextvars.ContextVar[Optional[Call]]" = contextvars.ContextVar("eval
 _lock = threading.RLock()
 _default: Optional[Publisher] = None
 _base: Dict[str, Any] = {}
-_log = Limited()  # for what goes wrong before there is a publisher
 
 
 def configure(publisher: Optional[Publisher] = None, *, prepare: Optional[Prepare] = None, **fields: Any) -> Publisher:
@@ -64,7 +63,7 @@ def contained(what: str, error: BaseException) -> None:
     try:
         default_publisher().note(f"{what}: {describe(error)}")
     except ValueError as problem:  # the address of the sidecar is no URL
-        _log.warn(str(problem).replace("evalworker: ", ""))
+        limited.warn(str(problem).replace("evalworker: ", ""))
     except Exception:
         pass
 
@@ -74,11 +73,11 @@ def known_fields(fields: Any) -> Dict[str, Any]:
     mistake there must not fail the request."""
     if not isinstance(fields, dict):
         if fields is not None:
-            _log.warn(f"evalworker={type(fields).__name__} is no dict of fields and is left out")
+            limited.warn(f"evalworker={type(fields).__name__} is no dict of fields and is left out")
         return {}
     unknown = [name for name in fields if name not in SCOPE_FIELDS]
     if unknown:
-        _log.warn(f"{unknown[0]!r} is no field and is left out")
+        limited.warn(f"{unknown[0]!r} is no field and is left out")
     return event_fields({name: value for name, value in fields.items() if name in SCOPE_FIELDS})
 
 
@@ -129,8 +128,11 @@ def feedback(request_id: str, rating: Any = None, *, comment: str = "", max: Opt
         event.update(known_fields(fields))
         if type(rating) is bool:
             rating = "up" if rating else "down"
-        if isinstance(rating, float) and max is None and "user_rating_max" not in fields and 0 <= rating <= 1:
-            max = 1.0
+        if isinstance(rating, (int, float)) and max is None and "user_rating_max" not in fields:
+            if isinstance(rating, float) and 0 <= rating <= 1:
+                max = 1.0
+            else:  # 1 is the best of some scales and the worst of others
+                limited.warn("a rating that is a number needs max, such as feedback(id, 4, max=5)")
         given = {"request_id": request_id, "user_rating": rating, "user_rating_max": max, "task_completed": task_completed, "comment": comment or None}
         event.update({name: value for name, value in event_fields(given).items() if value is not None})
     except Exception as error:
@@ -194,7 +196,7 @@ class Call:
         elif name.startswith("_") or name in ("event", "retries"):
             super().__setattr__(name, value)
         else:  # a slip of the pen must not fail the request
-            _log.warn(f"{name!r} is no field of an event and is left out")
+            limited.warn(f"{name!r} is no field of an event and is left out")
 
     def __getattr__(self, name: str) -> Any:
         if name in CALL_FIELDS:

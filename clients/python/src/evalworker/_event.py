@@ -9,7 +9,7 @@ import os
 from typing import Any, Callable, Dict, FrozenSet, Iterable, Optional, Tuple
 
 from . import _media
-from ._log import describe
+from ._log import describe, limited
 from ._retrieval import retrieval_of
 from ._values import copy
 
@@ -53,7 +53,8 @@ def event_fields(given: Dict[str, Any]) -> Dict[str, Any]:
                 value = retrieval_of(value)
             elif name == "request_id" and value is not None and not isinstance(value, int):
                 value = str(value)
-        except Exception:
+        except Exception as error:
+            limited.warn(f"{name} is left out: {describe(error)}")
             continue
         made[_SHORT_NAMES.get(name, name)] = value
     return made

@@ -11,6 +11,8 @@ import weakref
 from types import FrameType
 from typing import TYPE_CHECKING, Optional
 
+from ._log import limited
+
 if TYPE_CHECKING:
     from ._publisher import Publisher
 
@@ -61,6 +63,7 @@ def _at_exit() -> None:
 
 def _after_fork() -> None:
     """The child has no thread, and what waits belongs to the parent."""
+    limited.forget()
     for publisher in list(_publishers):
         publisher._start_over()
 

@@ -16,6 +16,10 @@ class Limited:
     """Logs warnings, at most one a minute, and says how many it kept back."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begins anew, as in a forked child."""
         self._logged_at: Optional[float] = None
         self._kept_back = 0
 
@@ -30,6 +34,9 @@ class Limited:
             log.warning("evalworker: %s%s", text, more)
         except Exception:  # a handler of the application that raises must not reach its requests
             pass
+
+
+limited = Limited()  # one for the process: many publishers and requests make no more noise than one
 
 
 def describe(error: BaseException) -> str:

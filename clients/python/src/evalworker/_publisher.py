@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from . import _exit
 from ._event import Prepare, line_of, without_content
-from ._log import Limited, describe
+from ._log import describe, limited
 from ._values import TooLarge, copy_sized
 from ._version import __version__
 
@@ -81,7 +81,6 @@ class Publisher:
         self._connection: Optional[http.client.HTTPConnection] = None
         self._used = 0.0  # when the connection was
         self._away = False  # whether nobody answered the last request
-        self._log = Limited()
         self._stats: Dict[str, Any] = {
             "accepted": 0, "refused": 0, "dropped": 0, "filtered": 0, "withheld": 0, "warnings": 0, "retries": 0, "errors": 0, "last_error": "",
         }  # fmt: skip
@@ -201,7 +200,7 @@ class Publisher:
 
     def _say(self, text: str) -> None:
         self._stats["last_error"] = text
-        self._log.warn(text)
+        limited.warn(text)
 
     # What follows runs in the thread.
 

@@ -116,11 +116,14 @@ def _plain(value: Any) -> Any:
         return dict(value)
     if isinstance(value, (list, tuple, set, frozenset, deque)):
         return list(value)
+    shape = getattr(value, "shape", None)  # of an array or a table
+    if isinstance(shape, tuple) and math.prod(shape) > _MOST_ITEMS:
+        return f"[{type(value).__name__} of shape {tuple(shape)}]"
     found = as_json(value)
     if found is not value:
         return found
-    if hasattr(value, "dtype") and hasattr(value, "tolist"):
-        return value.tolist() if math.prod(value.shape) <= _MOST_ITEMS else f"[{type(value).__name__} of shape {tuple(value.shape)}]"
+    if isinstance(shape, tuple) and hasattr(value, "tolist"):
+        return value.tolist()
     if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
         return {name: getattr(value, name, None) for name in value.__dataclass_fields__}
     return str(value)

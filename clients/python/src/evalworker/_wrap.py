@@ -103,6 +103,10 @@ def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any
 
     def end(call: Call, answer: Any) -> Any:
         try:
+            if hasattr(type(answer), "model_dump"):  # the usual case, which need not be asked what else it may be
+                record_answer(call, answer)
+                call.finish()
+                return answer
             request = next((name for name in vars(answer) if name.endswith("__api_request")), None) if hasattr(answer, "__dict__") else None
             if request is not None:  # a manager, whose stream begins with `with`
                 _wrap_manager(call, answer, request, pieces)
