@@ -5,6 +5,8 @@ import os
 import socket
 import threading
 
+import pytest
+
 import evalworker
 from evalworker import Publisher, _call, _publisher
 
@@ -172,6 +174,19 @@ def test_a_token_is_never_told(sidecar, caplog):
     publisher.publish({"request_id": "a"})
     publisher.close(10)
     assert publisher.stats["dropped"] == 1 and "tok" not in publisher.stats["last_error"] + caplog.text
+
+
+@pytest.mark.parametrize("url", ["http://ada:s3cret@127.0.0.1:9/x", "ftp://ada:s3cret@127.0.0.1:9", "ada:s3cret@127.0.0.1"])
+def test_a_login_in_the_address_is_never_told(caplog, url):
+    try:
+        publisher = Publisher(url)
+        publisher.publish({"request_id": "a"})
+        publisher.close(0.3)
+        said = publisher.stats["last_error"] + caplog.text
+        assert "http://127.0.0.1:9/x does not answer" in caplog.text
+    except ValueError as error:
+        said = str(error)
+    assert "127.0.0.1" in said and "s3cret" not in said
 
 
 def test_a_thread_that_does_not_start_is_started_later(sidecar, monkeypatch):

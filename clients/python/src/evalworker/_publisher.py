@@ -59,7 +59,8 @@ class Publisher:
         self._token = given.strip()  # one from a file often ends with a new line, which no header may hold
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"evalworker: {self.url!r} is no URL of a sidecar; write http://host:8788")
+            raise ValueError(f"evalworker: {_without_login(self.url)!r} is no URL of a sidecar; write http://host:8788")
+        self._name = _without_login(self.url)
         self._host, self._port, self._path = parts.hostname, parts.port, parts.path.rstrip("/") + "/v1/events"
         self._secure = parts.scheme == "https"
         self.prepare = prepare
@@ -284,11 +285,11 @@ class Publisher:
         while True:
             try:
                 status, body, wait = self._post(b"".join(batch))
-                error, self._away = f"{self.url} answers {status}", False
+                error, self._away = f"{self._name} answers {status}", False
             except (OSError, http.client.HTTPException) as problem:
                 self._hang_up()
                 status, body, wait = 0, b"", min(0.1 * 2**attempt, 5.0)
-                error, self._away = f"{self.url} does not answer: {type(problem).__name__}: {problem}", True
+                error, self._away = f"{self._name} does not answer: {type(problem).__name__}: {problem}", True
             except Exception as problem:  # such as a token that no header may hold, which the text would tell
                 self._hang_up()
                 self._settle(batch, "dropped")
@@ -328,7 +329,7 @@ class Publisher:
         self._settle(batch[accepted:], "refused")
         if accepted < len(batch):
             why = _first(answer.get("faults"), "problem") or str(answer.get("error", ""))
-            self._say(f"{self.url} answers {status} and refuses {len(batch) - accepted} of {len(batch)} events: {why[:300]}")
+            self._say(f"{self._name} answers {status} and refuses {len(batch) - accepted} of {len(batch)} events: {why[:300]}")
         warnings = answer.get("warnings")
         if isinstance(warnings, list) and warnings:
             self._count("warnings", len(warnings))
@@ -364,6 +365,12 @@ class Publisher:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+
+def _without_login(url: str) -> str:
+    """Returns a URL as the log may show it."""
+    scheme, _, rest = url.rpartition("//")
+    return scheme + "//" * bool(scheme) + rest.rpartition("@")[2]
 
 
 def _first(listed: Any, *names: str) -> str:
