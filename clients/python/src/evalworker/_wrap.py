@@ -15,21 +15,14 @@ from ._event import check_fields, event_fields
 T = TypeVar("T")
 
 # Where the methods are, and how their streams are put together. What a client does not have is left out.
-_METHODS = (
-    ("chat.completions", "create", ChatPieces),
-    ("chat.completions", "parse", ChatPieces),
-    ("chat.completions", "stream", ChatPieces),
-    ("completions", "create", ChatPieces),
-    ("responses", "create", ResponsePieces),
-    ("responses", "parse", ResponsePieces),
-    ("responses", "stream", ResponsePieces),
-    ("messages", "create", MessagePieces),
-    ("messages", "parse", MessagePieces),
-    ("messages", "stream", MessagePieces),
-    ("beta.messages", "create", MessagePieces),
-    ("beta.messages", "parse", MessagePieces),
-    ("beta.messages", "stream", MessagePieces),
+_RESOURCES = (
+    ("chat.completions", ChatPieces),
+    ("completions", ChatPieces),
+    ("responses", ResponsePieces),
+    ("messages", MessagePieces),
+    ("beta.messages", MessagePieces),
 )
+_METHODS = ("create", "parse", "stream")
 
 _INPUTS = ("messages", "input", "system", "instructions", "prompt")
 
@@ -47,18 +40,19 @@ def wrap(client: T, **fields: Any) -> T:
     check_fields(fields)
     fields = event_fields(fields)
     wrapped = 0
-    for path, name, pieces in _METHODS:
+    for path, pieces in _RESOURCES:
         resource: Any = client
+        if path == "beta.messages" and not hasattr(client, "messages"):
+            continue  # OpenAI's beta takes half a second to load, and has none of them
         for part in path.split("."):
             resource = getattr(resource, part, None)
-            if resource is None:
-                break
-        method = getattr(resource, name, None)
-        if method is None or not callable(method):
-            continue
-        wrapped += 1
-        if not hasattr(method, "_evalworker"):
-            setattr(resource, name, _wrap_method(name, method, pieces, fields, _provider(client)))
+        for name in _METHODS:
+            method = getattr(resource, name, None)
+            if not callable(method):
+                continue
+            wrapped += 1
+            if not hasattr(method, "_evalworker"):
+                setattr(resource, name, _wrap_method(name, method, pieces, fields, _provider(client)))
     if not wrapped:
         raise TypeError(
             f"evalworker: {type(client).__name__} is no client that wrap knows: OpenAI, AsyncOpenAI, Anthropic, AsyncAnthropic; "
