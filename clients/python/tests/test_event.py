@@ -126,6 +126,14 @@ def test_an_input_of_too_many_values_goes_without_content(one_event):
     assert event["content_withheld"] == "too_large" and "input" not in event and "output" not in event and event["feature"] == "a"
 
 
+def test_a_label_that_is_no_label_does_not_cost_the_event(one_event):
+    with evalworker.observe(input="Hi", feature=list(range(200_000)), prompt_name="p", trace_context={"traceparent": "t"}):
+        pass
+    event = one_event()
+    assert event["content_withheld"] == "too_large" and "feature" not in event
+    assert (event["prompt_name"], event["trace_context"]) == ("p", {"traceparent": "t"})
+
+
 # Media
 
 

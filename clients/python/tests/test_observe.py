@@ -87,7 +87,7 @@ def test_coroutine(one_event):
     events = one_event(20)
     assert sorted((e["input"], e["output"]) for e in events) == sorted((str(i), f"{i}!") for i in range(20))
     assert all(e["retrieval"] == {"chunks": [{"text": "It is in Graz."}], "hit_count": 1} for e in events)
-    assert len(events[0]["user_id_hash"]) == 64 and "ada" not in str(events)
+    assert len(events[0]["user_id_hash"]) == 64 and "ada@" not in str(events)
 
 
 def test_coroutine_that_is_cancelled(one_event):
@@ -284,6 +284,11 @@ def test_ratings_with_a_scale_and_a_wrong_name(one_event, caplog):
     assert evalworker.feedback("r1", 4, max=5, promt="x")
     event = one_event()
     assert (event["user_rating"], event["user_rating_max"]) == (4, 5) and "promt" not in event and "'promt' is no field" in caplog.text
+
+
+def test_a_rating_of_no_request(sidecar, caplog):
+    assert evalworker.feedback(None, "up") is False and evalworker.feedback("", "up") is False
+    assert evalworker.flush(10) and not sidecar.requests and "without the id" in caplog.text
 
 
 def test_a_number_without_a_scale_is_published_and_said(one_event, caplog):

@@ -563,3 +563,26 @@ def test_fields_of_one_request_that_are_no_dict(provider, one_event, caplog):
     provider.answers.append(as_json(CHAT))
     evalworker.wrap(make(provider)).chat.completions.create(model="m", messages=QUESTION, evalworker=["feature"])
     assert one_event()["status"] == "success" and "no dict" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [openai.OpenAI, openai.AsyncOpenAI])
+def test_a_stream_in_a_form_that_this_package_does_not_know(provider, sidecar, monkeypatch, kind):
+    from evalworker import _wrap
+
+    def broken(*_):
+        raise AttributeError("_iterator")
+
+    monkeypatch.setattr(_wrap, "_record_stream", broken)
+    provider.answers.append(as_stream(CHUNKS))
+    client = evalworker.wrap(make(provider, kind))
+
+    async def ask_async():
+        async with client.chat.completions.stream(model="gpt-5", messages=QUESTION) as stream:
+            return [event async for event in stream]
+
+    if kind is openai.AsyncOpenAI:
+        assert asyncio.run(ask_async())
+    else:
+        with client.chat.completions.stream(model="gpt-5", messages=QUESTION) as stream:
+            assert list(stream)
+    assert evalworker.publisher().stats["errors"] == 1

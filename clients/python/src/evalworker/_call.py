@@ -122,6 +122,9 @@ def feedback(request_id: str, rating: Any = None, *, comment: str = "", max: Opt
 
     `rating` is "up" or "down", True or False, a float from 0 to 1, or a number with its `max`, such as
     `feedback(id, 4, max=5)`. Returns False when the event was dropped."""
+    if request_id is None or request_id == "":
+        limited.warn("a rating without the id of a request is not published")
+        return False
     event: Dict[str, Any] = {"event": "llm_user_feedback", **_identity()}
     try:
         event.update({name: value for name, value in _scope.get().items() if name in _FEEDBACK_SCOPE})

@@ -69,9 +69,15 @@ def hash_user(user: Any) -> Optional[str]:
     return hmac.new(key, text, hashlib.sha256).hexdigest() if key else hashlib.sha256(text).hexdigest()
 
 
+def _is_small(value: Any) -> bool:
+    if isinstance(value, dict):  # trace_context
+        return len(value) <= 20 and all(isinstance(member, str) and len(member) <= _LONGEST_LABEL for member in value.values())
+    return not isinstance(value, (list, tuple, set, frozenset)) and not (isinstance(value, str) and len(value) > _LONGEST_LABEL)
+
+
 def without_content(event: Dict[str, Any], why: str) -> Dict[str, Any]:
     """Returns an event that says what happened but not what was asked and answered."""
-    bare = {name: value for name, value in event.items() if name in _LABELS and not (isinstance(value, str) and len(value) > _LONGEST_LABEL)}
+    bare = {name: value for name, value in event.items() if name in _LABELS and _is_small(value)}
     retrieval = event.get("retrieval")
     if isinstance(retrieval, dict):
         bare["retrieval"] = {name: value for name, value in retrieval.items() if name in _RETRIEVAL_NUMBERS and isinstance(value, (int, float))}

@@ -253,7 +253,11 @@ def _wrap_manager(call: Call, manager: Any, name: str, pieces: Callable[[], Any]
     request = getattr(manager, name)
 
     def begun(stream: Any) -> Any:
-        return _record_stream(call, stream, pieces())
+        try:
+            return _record_stream(call, stream, pieces())
+        except Exception as error:
+            contained("a request is not published", error)
+            return stream
 
     if inspect.isawaitable(request):
 
