@@ -155,12 +155,12 @@ class Publisher:
             self._hurry = True
             self._changed.notify_all()
             try:
-                while self._waiting and not self._closed:
+                while self._waiting > 0 and not self._closed:  # less than 0 when a signal's handler interrupts publish
                     left = end - time.monotonic()
                     if left <= 0:
                         return False
                     self._changed.wait(left)
-                return not self._waiting
+                return self._waiting <= 0
             finally:
                 self._hurry = False
 
