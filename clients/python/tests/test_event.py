@@ -212,6 +212,7 @@ def test_hook_that_fails_costs_the_content(sidecar, caplog, how):
     full = {
         "input": "secret", "output": "secret", "expected": "secret", "tools": ["secret"], "comment": "secret", "unknown": "secret", "tool_calls": ["secret"],
         "retrieval": {"query": "secret", "hit_count": 1, "top_score": 0.5, "chunks": [{"text": "secret"}]},
+        "session_id": {"text": "secret"}, "tenant_id": ["secret"],
         "model": "m", "status": "success", "feature": "a", "input_tokens": 3, "trace_context": {"traceparent": "t"},
     }  # fmt: skip
     event, stats = send(sidecar, full, prepare=prepare)

@@ -202,13 +202,17 @@ def test_asynchronous_with(one_event):
 
 
 def test_wrong_names(one_event, caplog):
-    with pytest.raises(TypeError, match="promt_name"):
-        evalworker.observe(promt_name="x")
-    with evalworker.observe(input="Hi") as call:
+    with pytest.raises(TypeError, match="promt_name"):  # when the application starts
+
+        @evalworker.observe(promt_name="x")
+        def ask():
+            pass
+
+    with evalworker.scope(promt_version="x"), evalworker.observe(input="Hi", promt_variant="x") as call:
         call.promt_name = "x"
         call.feature = "a"
     event = one_event()
-    assert event["feature"] == "a" and "promt_name" not in event and "promt_name" in caplog.text
+    assert event["feature"] == "a" and not [name for name in event if "promt" in name] and "promt_version" in caplog.text
 
 
 def test_outside_of_a_request_nothing_is_published(sidecar):

@@ -10,7 +10,7 @@ import time
 import uuid
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, FrozenSet, Iterator, Optional
 
 from ._event import CALL_FIELDS, SCOPE_FIELDS, Prepare, check_fields, event_fields, without_content
 from ._log import describe, limited
@@ -68,17 +68,17 @@ def contained(what: str, error: BaseException) -> None:
         pass
 
 
-def known_fields(fields: Any) -> Dict[str, Any]:
-    """Returns the fields of a single request without those that are none, which it logs: a
-    mistake there must not fail the request."""
+def known_fields(fields: Any, known: FrozenSet[str] = SCOPE_FIELDS) -> Dict[str, Any]:
+    """Returns the fields of a request as the event has them, without those that are none, which
+    it logs: a mistake there must not fail the request."""
     if not isinstance(fields, dict):
         if fields is not None:
             limited.warn(f"evalworker={type(fields).__name__} is no dict of fields and is left out")
         return {}
-    unknown = [name for name in fields if name not in SCOPE_FIELDS]
+    unknown = [name for name in fields if name not in known]
     if unknown:
         limited.warn(f"{unknown[0]!r} is no field and is left out")
-    return event_fields({name: value for name, value in fields.items() if name in SCOPE_FIELDS})
+    return event_fields({name: value for name, value in fields.items() if name in known})
 
 
 @contextmanager
@@ -101,8 +101,7 @@ def scope(**fields: Any) -> Iterator[None]:
     Scopes nest, and belong to the thread or asyncio task that entered them and to tasks
     that are started inside. A thread that is started inside begins without them, unless
     it runs in `contextvars.copy_context()`, as those of `asyncio.to_thread` do."""
-    check_fields(fields)
-    token = _scope.set({**_scope.get(), **event_fields(fields)})
+    token = _scope.set({**_scope.get(), **known_fields(fields)})
     try:
         yield
     finally:

@@ -69,15 +69,16 @@ def hash_user(user: Any) -> Optional[str]:
     return hmac.new(key, text, hashlib.sha256).hexdigest() if key else hashlib.sha256(text).hexdigest()
 
 
-def _is_small(value: Any) -> bool:
-    if isinstance(value, dict):  # trace_context
-        return len(value) <= 20 and all(isinstance(member, str) and len(member) <= _LONGEST_LABEL for member in value.values())
-    return not isinstance(value, (list, tuple, set, frozenset)) and not (isinstance(value, str) and len(value) > _LONGEST_LABEL)
+def _is_label(name: str, value: Any) -> bool:
+    """Tells labels from what is too long to be one, or has content inside."""
+    if isinstance(value, dict):
+        return name == "trace_context" and len(value) <= 20 and all(isinstance(header, str) and len(header) <= _LONGEST_LABEL for header in value.values())
+    return name in _LABELS and not isinstance(value, (list, tuple, set, frozenset)) and not (isinstance(value, str) and len(value) > _LONGEST_LABEL)
 
 
 def without_content(event: Dict[str, Any], why: str) -> Dict[str, Any]:
     """Returns an event that says what happened but not what was asked and answered."""
-    bare = {name: value for name, value in event.items() if name in _LABELS and _is_small(value)}
+    bare = {name: value for name, value in event.items() if _is_label(name, value)}
     retrieval = event.get("retrieval")
     if isinstance(retrieval, dict):
         bare["retrieval"] = {name: value for name, value in retrieval.items() if name in _RETRIEVAL_NUMBERS and isinstance(value, (int, float))}

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, AsyncGenerator, Callable, Dict, Generator, Iterator, List, Optional, Type, TypeVar, Union, cast, overload
 
-from ._call import Call, reset, unpublished
-from ._event import CALL_FIELDS, check_fields, event_fields
+from ._call import Call, known_fields, reset, unpublished
+from ._event import CALL_FIELDS, check_fields
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,6 +45,7 @@ class Observation:
         self.__exit__(kind, error, trace)
 
     def __call__(self, function: F) -> F:
+        check_fields(self._fields, CALL_FIELDS)
         kind = _watch
         if inspect.iscoroutinefunction(function):
             kind = _watch_coroutine
@@ -86,7 +87,6 @@ def observe(function: Optional[F] = None, /, *, capture_input: bool = True, capt
     @evalworker.observe(prompt_name="triage")
     def ask(question): ...
     """
-    check_fields(fields, CALL_FIELDS)
     observation = Observation(fields, capture_input, capture_output)
     return observation if function is None else observation(function)
 
@@ -98,10 +98,11 @@ def current_call() -> Call:
 
 
 def _begin(fields: Dict[str, Any]) -> Call:
-    known = event_fields({name: value for name, value in fields.items() if name != "input"})
+    known = known_fields(fields, CALL_FIELDS)
+    asked = known.pop("input", None)
     call = Call(known)
-    if "input" in fields:
-        call.keep("input", fields["input"])
+    if asked is not None:
+        call.keep("input", asked)
     return call
 
 
