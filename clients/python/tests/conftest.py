@@ -6,6 +6,7 @@ import pytest
 
 import evalworker
 from evalworker import _call
+from evalworker._log import limited
 
 
 class Server:
@@ -72,6 +73,11 @@ def as_json(value):
 def as_stream(events, named=False):
     text = "".join((f"event: {e['type']}\n" if named else "") + "data: " + json.dumps(e) + "\n\n" for e in events)
     return 200, "text/event-stream", (text + ("" if named else "data: [DONE]\n\n")).encode()
+
+
+@pytest.fixture(autouse=True)
+def nothing_was_logged():
+    limited.forget()
 
 
 @pytest.fixture

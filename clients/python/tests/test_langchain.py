@@ -1,10 +1,14 @@
+import asyncio
+
 import pytest
+from conftest import as_json, as_stream
 from langchain_core.documents import Document
 from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda, RunnableParallel, RunnablePassthrough
 
+import evalworker
 from evalworker.langchain import CallbackHandler
 
 
@@ -84,3 +88,56 @@ def test_retrieval_that_no_request_follows(sidecar):
         with pytest.raises((OSError, IndexError)):
             chain.invoke("Where?", config={"callbacks": [handler]})
     assert not handler._found and not handler._parents
+
+
+def openai_model(provider, **options):
+    from langchain_openai import ChatOpenAI
+
+    return ChatOpenAI(base_url=provider.url + "/v1", api_key="k" * 8, model="gpt-5", max_retries=options.pop("max_retries", 0), **options)
+
+
+@pytest.mark.parametrize("how", ["invoke", "ainvoke", "stream"])
+def test_a_real_model(provider, one_event, how):
+    from test_wrap import CHAT, CHUNKS
+
+    answer = {**CHAT, "choices": [{**CHAT["choices"][0], "message": {**CHAT["choices"][0]["message"], "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "lookup", "arguments": "{}"}}]}}]}
+    provider.answers.append(as_stream(CHUNKS) if how == "stream" else as_json(answer))
+    config = {"callbacks": [CallbackHandler(prompt_name="triage", tenant="t1")]}
+    model = openai_model(provider, stream_usage=True)
+    with evalworker.scope(session="s1", user="ada"):
+        if how == "stream":
+            list(model.stream("Where?", config=config))
+        elif how == "invoke":
+            model.invoke("Where?", config=config)
+        else:
+            asyncio.run(model.ainvoke("Where?", config=config))
+    event = one_event()
+    assert event["input"][0]["content"] == "Where?" and event["output"]["content"] == "Looking."
+    want = dict(model="gpt-5-2026", provider="openai", finish_reason="tool_calls", input_tokens=12, output_tokens=5, total_tokens=17, status="success",
+                prompt_name="triage", tenant_id="t1", session_id="s1")  # fmt: skip
+    assert {name: event.get(name) for name in want} == want and len(event["user_id_hash"]) == 64
+    call = (event["output"]["tool_calls"] + event["output"]["invalid_tool_calls"])[0]
+    assert (call["name"], call["id"]) == ("lookup", "c1")
+    assert event.get("streaming", False) == (how == "stream")
+
+
+def test_a_real_model_that_is_busy(provider, one_event):
+    import openai
+
+    provider.answers.append((429, "application/json", b'{"error":{"message":"slow down"}}'))
+    with pytest.raises(openai.RateLimitError):
+        openai_model(provider).invoke("Where?", config={"callbacks": [CallbackHandler()]})
+    event = one_event()
+    assert event["status"] == "error" and event["error_type"].endswith("RateLimitError") and event["input"][0]["content"] == "Where?"
+
+
+def test_documents_that_cannot_be_read(one_event):
+    handler = CallbackHandler()
+
+    class Odd:
+        def __getattr__(self, name):
+            raise KeyError(name)
+
+    handler.on_retriever_start({}, "q", run_id="r")
+    handler.on_retriever_end([Odd()], run_id="r", parent_run_id="p")
+    assert evalworker.publisher().stats["errors"] == 1

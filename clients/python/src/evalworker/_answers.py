@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Dict, List, Optional
 
 from ._call import Call
-from ._publisher import plain
+from ._values import as_json
 
 
 _MOST_PARTS = 1000  # of one answer; a stream cannot ask for more memory by an index
@@ -13,7 +14,7 @@ _MOST_PARTS = 1000  # of one answer; a stream cannot ask for more memory by an i
 
 def record_answer(call: Call, answer: Any) -> None:
     """Puts a whole answer into the event: as it came, and what the event has fields for."""
-    body = answer if isinstance(answer, dict) else plain(answer)
+    body = as_json(answer)
     call.event["output"] = body
     if not isinstance(body, dict):
         return
@@ -40,8 +41,9 @@ def record_usage(call: Call, usage: Any) -> None:
 
     def number(*names: str) -> Optional[int]:
         for name in names:
-            if isinstance(usage.get(name), int):
-                return usage[name]
+            value = usage.get(name)
+            if isinstance(value, int):
+                return value
         return None
 
     read = number("prompt_tokens", "input_tokens")
@@ -59,60 +61,85 @@ def _set(call: Call, name: str, value: Any) -> None:
         call.event[name] = value
 
 
+def join(so_far: Any, piece: Any) -> Any:
+    """Adds a piece of a stream to what it continues: texts are joined, so are lists, whose items
+    continue the one with the same index, and the members of objects."""
+    if isinstance(so_far, str) and isinstance(piece, str):
+        return so_far + piece
+    if isinstance(so_far, dict) and isinstance(piece, dict):
+        for name, value in piece.items():
+            if value is not None:
+                so_far[name] = value if name in _NEVER_JOINED else join(so_far.get(name), value)
+        return so_far
+    if isinstance(piece, list):
+        joined = so_far if isinstance(so_far, list) else []
+        for item in piece:
+            _join_item(joined, item)
+        return joined
+    return piece
+
+
+_NEVER_JOINED = frozenset("id type role index object format created model status".split())
+
+
+def _join_item(items: List[Any], item: Any) -> None:
+    if not isinstance(item, dict) or not ("index" in item or "function" in item):
+        items.append(item)
+        return
+    index = item.get("index")
+    if index is None:  # some providers leave it out: what has no new id continues the last one
+        known = items[-1] if items and item.get("id") in (None, items[-1].get("id")) else None
+    elif isinstance(index, int) and 0 <= index < _MOST_PARTS:
+        known = next((one for one in items if one.get("index") == index), None)
+    else:
+        return
+    if known is None:
+        known = {}
+        items.append(known)
+    join(known, item)
+
+
 class ChatPieces:
-    """Joins the chunks of a chat completion to the answer that it would have been."""
+    """Joins the chunks of a chat completion, or of a completion, to the answer that it would have been."""
 
     def __init__(self) -> None:
-        self.whole: Dict[str, Any] = {"object": "chat.completion", "choices": []}
+        self._whole: Dict[str, Any] = {}
         self._choices: Dict[int, Dict[str, Any]] = {}
 
     def add(self, chunk: Any) -> bool:
         """Takes a chunk; reports whether it holds something that a user sees."""
-        body = plain(chunk)
+        body = as_json(chunk)
         if not isinstance(body, dict):
             return False
-        for name in ("id", "model", "created", "usage", "system_fingerprint", "service_tier"):
-            if body.get(name) is not None:
-                self.whole[name] = body[name]
+        for name, value in body.items():
+            if value is not None and name != "choices":
+                self._whole[name] = value
         shown = False
         for piece in body.get("choices") or []:
-            choice = self._choices.setdefault(
-                piece.get("index", 0), {"index": piece.get("index", 0), "message": {"role": "assistant", "content": None}}
-            )
-            if piece.get("finish_reason") is not None:
-                choice["finish_reason"] = piece["finish_reason"]
-            message = choice["message"]
-            for name, value in (piece.get("delta") or {}).items():
-                if name == "tool_calls":
-                    self._add_calls(message, value or [])
-                    shown = shown or bool(value)
-                elif isinstance(value, str) and name != "role":
-                    message[name] = (message.get(name) or "") + value
-                    shown = shown or bool(value)
-                elif value is not None:
-                    message[name] = value
-        return shown
-
-    @staticmethod
-    def _add_calls(message: Dict[str, Any], pieces: List[Dict[str, Any]]) -> None:
-        calls = message.setdefault("tool_calls", [])
-        for piece in pieces:
-            index = piece.get("index", len(calls) - 1 if calls else 0)
+            index = piece.get("index", 0)
             if not 0 <= index < _MOST_PARTS:
                 continue
-            while len(calls) <= index:
-                calls.append({"type": "function", "function": {"name": "", "arguments": ""}})
-            call = calls[index]
-            for name in ("id", "type"):
-                if piece.get(name):
-                    call[name] = piece[name]
-            for name, value in (piece.get("function") or {}).items():
-                if isinstance(value, str):
-                    call["function"][name] = call["function"].get(name, "") + value
+            choice = self._choices.setdefault(index, {"index": index})
+            delta = piece.get("delta")
+            if delta is not None:
+                join(choice.setdefault("message", {"role": "assistant", "content": None}), delta)
+                shown = shown or any(value for name, value in delta.items() if name != "role")
+            shown = shown or bool(piece.get("text"))
+            for name, value in piece.items():
+                if value is not None and name not in ("index", "delta"):
+                    choice[name] = value if name == "finish_reason" else join(choice.get(name), value)
+        return shown
 
     def answer(self) -> Any:
-        self.whole["choices"] = [self._choices[i] for i in sorted(self._choices)]
-        return self.whole
+        choices = [self._choices[index] for index in sorted(self._choices)]
+        for choice in choices:
+            calls = choice.get("message", {}).get("tool_calls")
+            if isinstance(calls, list):
+                calls.sort(key=lambda call: call.get("index", 0))
+                for call in calls:
+                    call.pop("index", None)
+        kind = str(self._whole.get("object", "chat.completion")).replace(".chunk", "")
+        return {**self._whole, "object": kind, "choices": choices}
 
 
 class ResponsePieces:
@@ -120,21 +147,26 @@ class ResponsePieces:
 
     def __init__(self) -> None:
         self.whole: Any = None
+        self._items: List[Any] = []
         self._text = ""
 
     def add(self, event: Any) -> bool:
-        body = plain(event)
+        body = as_json(event)
         if not isinstance(body, dict):
             return False
         if isinstance(body.get("response"), dict):
             self.whole = body["response"]
         if body.get("type") == "response.output_text.delta":
             self._text += body.get("delta") or ""
+        elif body.get("type") == "response.output_item.done":
+            self._items.append(body.get("item"))
+            self._text = ""
         return str(body.get("type", "")).endswith(".delta")
 
     def answer(self) -> Any:
-        if isinstance(self.whole, dict) and not self.whole.get("output") and self._text:  # it was cut off
-            return {**self.whole, "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": self._text}]}]}
+        if isinstance(self.whole, dict) and not self.whole.get("output"):  # it was cut off
+            begun = {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": self._text}]}
+            return {**self.whole, "output": self._items + ([begun] if self._text else [])}
         return self.whole
 
 
@@ -142,48 +174,46 @@ class MessagePieces:
     """Joins the events of Anthropic's stream to the message that it would have been."""
 
     def __init__(self) -> None:
-        self.whole: Dict[str, Any] = {"type": "message", "role": "assistant", "content": []}
+        self._whole: Dict[str, Any] = {"type": "message", "role": "assistant"}
+        self._blocks: Dict[int, Dict[str, Any]] = {}
         self._arguments: Dict[int, str] = {}
 
     def add(self, event: Any) -> bool:
-        body = plain(event)
+        """Takes an event; reports whether it holds something that a user sees."""
+        body = as_json(event)
         if not isinstance(body, dict):
             return False
-        kind, blocks = body.get("type"), self.whole["content"]
-        if not 0 <= body.get("index", 0) < _MOST_PARTS:
-            return False
+        kind, index = body.get("type"), body.get("index", 0)
         if kind == "message_start":
-            self.whole.update(body.get("message") or {})
-            self.whole["content"] = []
-        elif kind == "content_block_start":
-            while len(blocks) <= body.get("index", 0):
-                blocks.append({})
-            blocks[body.get("index", 0)] = dict(body.get("content_block") or {})
-        elif kind == "content_block_delta" and body.get("index", 0) < len(blocks):
-            self._add_delta(body.get("index", 0), blocks[body.get("index", 0)], body.get("delta") or {})
-            return True
+            self._whole.update(body.get("message") or {})
         elif kind == "message_delta":
-            self.whole.update({k: v for k, v in (body.get("delta") or {}).items() if v is not None})
-            self.whole["usage"] = {**(self.whole.get("usage") or {}), **{k: v for k, v in (body.get("usage") or {}).items() if v is not None}}
+            members = {name: value for name, value in body.items() if name not in ("type", "delta", "usage")}
+            for name, value in {**members, **(body.get("delta") or {})}.items():
+                if value is not None:
+                    self._whole[name] = value
+            usage = {name: value for name, value in (body.get("usage") or {}).items() if value is not None}
+            self._whole["usage"] = {**(self._whole.get("usage") or {}), **usage}
+        elif kind == "content_block_start" and 0 <= index < _MOST_PARTS:
+            self._blocks[index] = dict(body.get("content_block") or {})
+        elif kind == "content_block_delta" and index in self._blocks:
+            self._add_delta(index, body.get("delta") or {})
+            return True
         return False
 
-    def _add_delta(self, index: int, block: Dict[str, Any], delta: Dict[str, Any]) -> None:
-        if delta.get("type") == "input_json_delta":
-            self._arguments[index] = self._arguments.get(index, "") + (delta.get("partial_json") or "")
-            return
-        for name in ("text", "thinking", "signature"):
-            if isinstance(delta.get(name), str):
-                block[name] = (block.get(name) or "") + delta[name]
-        if delta.get("citation") is not None:
-            block.setdefault("citations", [])
-            block["citations"] = (block["citations"] or []) + [delta["citation"]]
+    def _add_delta(self, index: int, delta: Dict[str, Any]) -> None:
+        block = self._blocks[index]
+        for name, value in delta.items():
+            if name == "partial_json":
+                self._arguments[index] = self._arguments.get(index, "") + (value or "")
+            elif name == "citation":
+                block["citations"] = (block.get("citations") or []) + [value]
+            elif name != "type" and value is not None:
+                block[name] = join(block.get(name), value)
 
     def answer(self) -> Any:
-        import json
-
         for index, text in self._arguments.items():
             try:
-                self.whole["content"][index]["input"] = json.loads(text) if text else {}
+                self._blocks[index]["input"] = json.loads(text) if text else {}
             except ValueError:  # cut off in the middle: the text is what the model wrote
-                self.whole["content"][index]["input"] = text
-        return self.whole
+                self._blocks[index]["input"] = text
+        return {**self._whole, "content": [self._blocks[index] for index in sorted(self._blocks)]}

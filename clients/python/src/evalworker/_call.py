@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import json
 import os
 import sys
 import threading
@@ -11,29 +10,26 @@ import time
 import uuid
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any, Dict, Iterator, Optional
+from typing import Any, Dict, FrozenSet, Iterator, Optional
 
-from ._publisher import Publisher, log, plain
-
-# Fields that a scope, `wrap` and a single call may set; the names are those of the event.
-SCOPE_FIELDS = frozenset(
-    "request_id session_id tenant_id tenant_tier user_id_hash service environment version feature prompt_name "
-    "prompt_version prompt_variant prompt_environment provider model output_schema expected retrieval tools "
-    "user_rating user_rating_min user_rating_max task_completed estimated_cost_usd cache_hit trace_context".split()
-)
+from ._event import CALL_FIELDS, SCOPE_FIELDS, Prepare, check_fields, event_fields, without_content
+from ._log import describe, limited
+from ._publisher import Publisher
+from ._values import TooLarge, copy
 
 _scope: "contextvars.ContextVar[Dict[str, Any]]" = contextvars.ContextVar("evalworker_scope", default={})
 _last: "contextvars.ContextVar[Optional[str]]" = contextvars.ContextVar("evalworker_last_request", default=None)
-_current: "contextvars.ContextVar[Optional[Call]]" = contextvars.ContextVar("evalworker_call", default=None)
+_making: "contextvars.ContextVar[Optional[Call]]" = contextvars.ContextVar("evalworker_making", default=None)
 
-_lock = threading.Lock()
+_lock = threading.RLock()
 _default: Optional[Publisher] = None
 _base: Dict[str, Any] = {}
 
 
-def configure(publisher: Optional[Publisher] = None, **fields: Any) -> Publisher:
-    """Sets the publisher of the process and fields of all its events, such as `service`,
-    `environment` and `version`, which otherwise come from DD_SERVICE, DD_ENV and DD_VERSION."""
+def configure(publisher: Optional[Publisher] = None, *, prepare: Optional[Prepare] = None, **fields: Any) -> Publisher:
+    """Sets the publisher of the process, the hook that sees each event before it is sent, and
+    fields of all events, such as `service`, `environment` and `version`, which otherwise come
+    from DD_SERVICE, DD_ENV and DD_VERSION. Returns the publisher."""
     global _default, _base
     check_fields(fields)
     with _lock:
@@ -41,62 +37,75 @@ def configure(publisher: Optional[Publisher] = None, **fields: Any) -> Publisher
             _default = publisher
         elif _default is None:
             _default = Publisher()
-        _base = {**_base, **fields}
+        if prepare is not None:
+            _default.prepare = prepare
+        _base = {**_base, **event_fields(fields)}
         return _default
 
 
 def default_publisher() -> Publisher:
-    """Returns the publisher of the process, and makes it with the first call."""
-    global _default
-    if _default is not None:  # without the lock, which a forked child may find taken for ever
-        return _default
-    with _lock:
-        if _default is None:
-            _default = Publisher()
-        return _default
+    """Returns the publisher of the process, and makes it with the first call.
+
+    Raises ValueError when EVALWORKER_URL is no URL."""
+    return _default or configure()
 
 
-def check_fields(fields: Dict[str, Any]) -> None:
-    """Raises TypeError for a name that is no field, when the application starts and not in a request."""
-    unknown = sorted(set(fields) - SCOPE_FIELDS)
+def reset(variable: "contextvars.ContextVar[Any]", token: "contextvars.Token[Any]") -> None:
+    """Resets a variable, except in a generator that another context ends: there it was never set."""
+    try:
+        variable.reset(token)
+    except ValueError:
+        pass
+
+
+def contained(what: str, error: BaseException) -> None:
+    """Counts and logs what must not reach a request of the application, once a minute."""
+    try:
+        default_publisher().note(f"{what}: {describe(error)}")
+    except ValueError as problem:  # the address of the sidecar is no URL
+        limited.warn(str(problem).replace("evalworker: ", ""))
+    except Exception:
+        pass
+
+
+def known_fields(fields: Any, known: FrozenSet[str] = SCOPE_FIELDS) -> Dict[str, Any]:
+    """Returns the fields of a request as the event has them, without those that are none, which
+    it logs: a mistake there must not fail the request."""
+    if not isinstance(fields, dict):
+        if fields is not None:
+            limited.warn(f"evalworker={type(fields).__name__} is no dict of fields and is left out")
+        return {}
+    unknown = [name for name in fields if name not in known]
     if unknown:
-        raise TypeError(f"evalworker: {unknown[0]!r} is no field; the fields are {', '.join(sorted(SCOPE_FIELDS))}")
-
-
-def known_fields(fields: Dict[str, Any]) -> Dict[str, Any]:
-    """Returns the fields of a single request without those that are none, which it logs: a
-    mistake there must not fail the request."""
-    unknown = sorted(set(fields) - SCOPE_FIELDS)
-    if unknown:
-        log.warning("evalworker: %r is no field and is left out", unknown[0])
-    return {name: value for name, value in fields.items() if name in SCOPE_FIELDS}
+        limited.warn(f"{unknown[0]!r} is no field and is left out")
+    return event_fields({name: value for name, value in fields.items() if name in known})
 
 
 @contextmanager
 def making(call: "Call") -> Iterator[None]:
     """Marks a request as the one that the library works on, and publishes it when that raises."""
-    token = _current.set(call)
+    token = _making.set(call)
     try:
         yield
     except BaseException as error:
         call.finish(error)
         raise
     finally:
-        _current.reset(token)
+        reset(_making, token)
 
 
 @contextmanager
 def scope(**fields: Any) -> Iterator[None]:
-    """Sets fields of all requests inside: `with evalworker.scope(session_id=sid, feature="search"):`.
+    """Sets fields of all requests inside: `with evalworker.scope(session=sid, user=uid, feature="search"):`.
 
     Scopes nest, and belong to the thread or asyncio task that entered them and to tasks
-    that are started inside."""
-    check_fields(fields)
-    token = _scope.set({**_scope.get(), **fields})
+    that are started inside. A thread that is started inside begins without them, unless
+    it runs in `contextvars.copy_context()`, as those of `asyncio.to_thread` do."""
+    token = _scope.set({**_scope.get(), **known_fields(fields)})
     try:
         yield
     finally:
-        _scope.reset(token)
+        reset(_scope, token)
 
 
 def last_request_id() -> Optional[str]:
@@ -104,20 +113,33 @@ def last_request_id() -> Optional[str]:
     return _last.get()
 
 
-def feedback(request_id: str, rating: Any = None, *, comment: str = "", max: Optional[float] = None, **fields: Any) -> bool:
-    """Publishes what a user thought of an answer: "up", "down", or a number with its `max`.
+_FEEDBACK_SCOPE = ("session_id", "tenant_id", "tenant_tier", "user_id_hash", "environment", "service", "feature", "prompt_name", "prompt_version")
 
-    Returns False when the event was dropped."""
-    event: Dict[str, Any] = {"event": "llm_user_feedback", "request_id": request_id, **_identity()}
-    event.update({k: v for k, v in _scope.get().items() if k in ("session_id", "tenant_id", "user_id_hash", "environment", "service")})
-    event.update(fields)
-    event["request_id"] = request_id
-    if rating is not None:
-        event["user_rating"] = rating
-    if max is not None:
-        event["user_rating_max"] = max
-    if comment:
-        event["comment"] = comment
+
+def feedback(request_id: str, rating: Any = None, *, comment: str = "", max: Optional[float] = None, task_completed: Optional[bool] = None, **fields: Any) -> bool:
+    """Publishes what a user thought of an answer, any time later and from any process.
+
+    `rating` is "up" or "down", True or False, a float from 0 to 1, or a number with its `max`, such as
+    `feedback(id, 4, max=5)`. Returns False when the event was dropped."""
+    if request_id is None or request_id == "":
+        limited.warn("a rating without the id of a request is not published")
+        return False
+    event: Dict[str, Any] = {"event": "llm_user_feedback", **_identity()}
+    try:
+        event.update({name: value for name, value in _scope.get().items() if name in _FEEDBACK_SCOPE})
+        event.update(known_fields(fields))
+        if type(rating) is bool:
+            rating = "up" if rating else "down"
+        if isinstance(rating, (int, float)) and max is None and "user_rating_max" not in fields:
+            if isinstance(rating, float) and 0 <= rating <= 1:
+                max = 1.0
+            else:  # 1 is the best of some scales and the worst of others
+                limited.warn("a rating that is a number needs max, such as feedback(id, 4, max=5)")
+        given = {"request_id": request_id, "user_rating": rating, "user_rating_max": max, "task_completed": task_completed, "comment": comment or None}
+        event.update({name: value for name, value in event_fields(given).items() if value is not None})
+    except Exception as error:
+        contained("a rating is not published", error)
+        return False
     return _publish(event)
 
 
@@ -125,8 +147,8 @@ def _publish(event: Dict[str, Any]) -> bool:
     """Publishes an event. It never raises, even when the address of the sidecar is no URL."""
     try:
         return default_publisher().publish(event)
-    except Exception:
-        log.warning("evalworker: a request is not published", exc_info=True)
+    except Exception as error:
+        contained("a request is not published", error)
         return False
 
 
@@ -141,32 +163,60 @@ def _now() -> str:
 
 
 class Call:
-    """A request that is under way. `finish` publishes it, once."""
+    """A request that is under way. `finish` publishes it, once.
+
+    Its attributes are the fields of the event: `call.output = answer`, `call.retrieval = documents`,
+    `call.input_tokens = 12`."""
+
+    event: Dict[str, Any]
+    retries: Optional[int]
 
     def __init__(self, fields: Dict[str, Any], defaults: Optional[Dict[str, Any]] = None) -> None:
         # What is nearest to the request counts: the process, then the client, the scope, the request.
-        self.event: Dict[str, Any] = {"event": "llm_request_completed", **_identity(), **(defaults or {}), **_scope.get(), **fields}
-        self.event.setdefault("request_id", "req_" + uuid.uuid4().hex)
-        self.event.setdefault("trace_context", trace_context())
-        self.retries: Optional[int] = None
+        self.event = {"event": "llm_request_completed", **_identity(), **(defaults or {}), **_scope.get(), **fields}
+        if not self.event.get("request_id"):
+            self.event["request_id"] = "req_" + uuid.uuid4().hex
+        if "trace_context" not in self.event:
+            self.event["trace_context"] = trace_context()
+        self.retries = None
+        self._too_large = False
         self._began = time.perf_counter()
         self._done = False
         _last.set(self.event["request_id"])
 
     @property
     def request_id(self) -> str:
-        return self.event["request_id"]
+        return str(self.event["request_id"])
 
     @property
     def done(self) -> bool:
         return self._done
 
     def __setattr__(self, name: str, value: Any) -> None:
-        # call.output = ... sets a field of the event: what observe() is used for.
-        if name in _EVENT_FIELDS:
-            self.event[name] = value
-        else:
+        if name in CALL_FIELDS:
+            self.event.update(event_fields({name: value}))
+        elif name.startswith("_") or name in ("event", "retries"):
             super().__setattr__(name, value)
+        else:  # a slip of the pen must not fail the request
+            limited.warn(f"{name!r} is no field of an event and is left out")
+
+    def __getattr__(self, name: str) -> Any:
+        if name in CALL_FIELDS:
+            return self.event.get(name)
+        raise AttributeError(name)
+
+    def keep(self, name: str, value: Any) -> None:
+        """Sets a field to a copy of a value that the application may change during the request."""
+        try:
+            self.event[name] = copy(value)
+        except TooLarge:
+            self.withhold()
+        except Exception as error:
+            contained(f"{name} is left out", error)
+
+    def withhold(self) -> None:
+        """Publishes the request without content, because there is more than an event holds."""
+        self._too_large = True
 
     def first_token(self) -> None:
         self.event.setdefault("first_token_latency_ms", self._elapsed())
@@ -186,13 +236,16 @@ class Call:
         if error is not None:
             event["status"], event["error_type"] = "error", _error_type(error)
         event.setdefault("status", "success")
-        _publish({k: v for k, v in event.items() if v is not None and v != {}})
+        _publish(without_content(event, "too_large") if self._too_large else event)
 
 
-_EVENT_FIELDS = SCOPE_FIELDS | frozenset(
-    "input output status error_type finish_reason retry_count streaming input_tokens output_tokens total_tokens "
-    "llm_latency_ms first_token_latency_ms tool_calls".split()
-) - {"request_id"}
+def unpublished() -> Call:
+    """Returns a request that is never published."""
+    last = _last.get()
+    call = Call({})
+    call._done = True
+    _last.set(last)
+    return call
 
 
 def _error_type(error: BaseException) -> str:
@@ -204,12 +257,7 @@ def _error_type(error: BaseException) -> str:
     return name
 
 
-def snapshot(value: Any) -> Any:
-    """Returns a copy of what an application may change after the call, such as its list of messages."""
-    try:
-        return json.loads(json.dumps(value, default=plain))
-    except Exception:
-        return plain(value)
+_PROPAGATION = ("traceparent", "tracestate", "b3", "x-b3-", "x-datadog-")  # not baggage, which may hold content
 
 
 def trace_context() -> Dict[str, str]:
@@ -218,35 +266,26 @@ def trace_context() -> Dict[str, str]:
     headers: Dict[str, str] = {}
     try:
         if "ddtrace" in sys.modules:
-            from ddtrace import tracer  # type: ignore
-            from ddtrace.propagation.http import HTTPPropagator  # type: ignore
+            from ddtrace import tracer  # type: ignore[import-not-found,unused-ignore]
+            from ddtrace.propagation.http import HTTPPropagator  # type: ignore[import-not-found,unused-ignore]
 
             context = tracer.current_trace_context()
             if context is not None:
                 HTTPPropagator.inject(context, headers)
         if not headers and "opentelemetry" in sys.modules:
-            from opentelemetry import propagate  # type: ignore
+            from opentelemetry import propagate  # type: ignore[import-not-found,unused-ignore]
 
             propagate.inject(headers)
     except Exception:  # a tracer that is half set up must not reach the request
         return {}
-    return {k: v for k, v in headers.items() if isinstance(v, str)}
+    return {k: v for k, v in headers.items() if isinstance(v, str) and k.lower().startswith(_PROPAGATION)}
 
 
-@contextmanager
-def observe(**fields: Any) -> Iterator[Call]:
-    """Publishes a request that no wrapper sees:
+def _after_fork() -> None:
+    """Another thread of the parent may have held the lock, which nobody releases in the child."""
+    global _lock
+    _lock = threading.RLock()
 
-    with evalworker.observe(prompt_name="triage", input=question) as call:
-        call.output = my_model(question)
-    """
-    unknown = sorted(set(fields) - _EVENT_FIELDS - {"request_id"})
-    if unknown:
-        raise TypeError(f"evalworker: {unknown[0]!r} is no field of an event")
-    call = Call({k: snapshot(v) if k == "input" else v for k, v in fields.items()})
-    try:
-        yield call
-    except BaseException as error:
-        call.finish(error)
-        raise
-    call.finish()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import atexit
 import http.client
 import json
-import logging
 import os
-import sys
 import threading
 import time
-import weakref
 from collections import deque
-from typing import Any, Deque, Dict, List, Optional
+from typing import Any, Deque, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
 
-log = logging.getLogger("evalworker")
+from . import _exit
+from ._event import Prepare, line_of, without_content
+from ._log import describe, limited
+from ._values import TooLarge, copy_sized
+from ._version import __version__
 
 DEFAULT_URL = "http://127.0.0.1:8788"
-_BATCH_EVENTS = 100
+_BATCH_EVENTS = 500
 _BATCH_BYTES = 1 << 20
 _IDLE_SECONDS = 30.0  # the sidecar, or what lies between, closes a connection that is idle for longer
 
@@ -26,232 +26,335 @@ _IDLE_SECONDS = 30.0  # the sidecar, or what lies between, closes a connection t
 class Publisher:
     """Sends events to `emitter serve`.
 
-    `publish` puts an event into a queue of at most `max_events` and `max_bytes`, and
+    `publish` copies an event into a queue of at most `max_events` and `max_bytes`, and
     returns; it never waits and never raises. When the queue is full, the event is
     dropped and counted, so that a sidecar that is away costs memory up to the bound and
-    nothing else. A daemon thread, started with the first event, sends up to a hundred
-    events in one request and tries again while the sidecar is away or says so.
+    nothing else. A daemon thread, started with the first event, does the rest: it
+    replaces media by digests, calls `prepare`, and sends up to 500 events in one
+    request, again and again while the sidecar is away or says so.
+
+    `prepare` gets an event as a dict that it may change, and returns it, or None to drop
+    it. When it raises, the event goes without its content. It runs in the thread, where
+    the context of the request is gone. `max_event_bytes` bounds one event; a larger one
+    goes without its content. `timeout` is that of one request to the sidecar, `linger`
+    how long an event waits for others, `exit_timeout` how long the end of the process
+    waits for the queue (a second at most when nobody answers), all in seconds.
     """
 
     def __init__(
         self,
         url: Optional[str] = None,
         token: Optional[str] = None,
+        *,
+        prepare: Optional[Prepare] = None,
         max_events: int = 10_000,
         max_bytes: int = 64 << 20,
+        max_event_bytes: int = 1_000_000,
         timeout: float = 10.0,
         linger: float = 0.1,
+        exit_timeout: float = 5.0,
     ) -> None:
         self.url = url or os.environ.get("EVALWORKER_URL") or os.environ.get("EMITTER_URL") or DEFAULT_URL
         given = token if token is not None else os.environ.get("EVALWORKER_TOKEN") or os.environ.get("EMITTER_TOKEN", "")
-        self.token = given.strip()  # one from a file often ends with a new line, which no header may hold
+        self._token = given.strip()  # one from a file often ends with a new line, which no header may hold
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"evalworker: {self.url!r} is no URL of a sidecar; write http://host:8788")
-        self._parts = parts
-        self.max_events, self.max_bytes = max_events, max_bytes
-        self.timeout, self.linger = timeout, linger
+            raise ValueError(f"evalworker: {_without_login(self.url)!r} is no URL of a sidecar; write http://host:8788")
+        self._name = _without_login(self.url)
+        self._host, self._port, self._path = parts.hostname, parts.port, parts.path.rstrip("/") + "/v1/events"
+        self._secure = parts.scheme == "https"
+        self.prepare = prepare
+        self.max_events, self.max_bytes, self.max_event_bytes = max_events, max_bytes, max_event_bytes
+        self.timeout, self.linger, self.exit_timeout = timeout, linger, exit_timeout
         self._start_over()
-        _publishers.add(self)
+        _exit.watch(self)
 
     def _start_over(self) -> None:
         """Begins with an empty queue and no thread, as in a forked child."""
-        self._queue: Deque[bytes] = deque()
-        self._bytes = 0
-        self._sending = 0  # events of the batch that is under way
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # its lock may be taken again by a signal's handler
+        self._new: Deque[Tuple[Dict[str, Any], int]] = deque()  # events as they were published, and about how large they are
+        self._lines: Deque[bytes] = deque()  # events as they are sent
+        self._waiting = 0  # events that are neither sent nor given up
+        self._bytes = 0  # of them
         self._thread: Optional[threading.Thread] = None
         self._closed = False
         self._hurry = False
         self._connection: Optional[http.client.HTTPConnection] = None
         self._used = 0.0  # when the connection was
-        self._warned = 0.0
-        self.stats: Dict[str, Any] = {"accepted": 0, "refused": 0, "dropped": 0, "retries": 0, "last_error": ""}
+        self._away = False  # whether nobody answered the last request
+        self._stats: Dict[str, Any] = {
+            "accepted": 0, "refused": 0, "dropped": 0, "filtered": 0, "withheld": 0, "warnings": 0, "retries": 0, "errors": 0, "last_error": "",
+        }  # fmt: skip
+
+    @property
+    def stats(self) -> Dict[str, Any]:
+        """What became of the events: `accepted` by the sidecar, `refused` by it, `dropped` because
+        the queue was full or the process ended, `filtered` by `prepare`, and `waiting`; `withheld`
+        went without their content, `errors` were requests of which no event could be made.
+        `warnings` are fields that the sidecar reads in another way than they were meant,
+        `retries` requests to it that were repeated, and `last_error` says what went wrong last."""
+        with self._changed:
+            return {**self._stats, "waiting": self._waiting}
 
     def publish(self, event: Dict[str, Any]) -> bool:
         """Queues an event. Returns False when it was dropped; `stats` says how many were."""
         try:
-            return self._enqueue(encode(event))
+            try:
+                copied, size = copy_sized(event)
+            except TooLarge:
+                copied, size = copy_sized(without_content(event, "too_large"))
+                self._count("withheld", 1)
+            why = self._enqueue(copied, size)
         except Exception as error:  # the request goes on whatever happens here
-            self._drop(1, f"an event cannot be written as JSON: {type(error).__name__}")
-            return False
+            why = f"no event can be made of it: {describe(error)}"
+        if why:
+            self._drop(1, why)
+        return not why
 
-    def _enqueue(self, line: bytes) -> bool:
+    def _enqueue(self, event: Dict[str, Any], size: int) -> str:
+        """Puts an event into the queue, or returns why not."""
         with self._changed:
             if self._closed:
-                self._drop_locked(1, "published after close")
-                return False
-            if len(self._queue) >= self.max_events or self._bytes + len(line) > self.max_bytes:
-                self._drop_locked(1, "the queue is full: the sidecar does not keep up or is away")
-                return False
-            self._queue.append(line)
-            self._bytes += len(line)
+                return "published after close"
+            if self._waiting >= self.max_events or self._bytes + size > self.max_bytes:
+                return "the queue is full: the sidecar does not keep up or is away"
+            if self._thread is threading.current_thread():
+                return "published by the hook that prepares events"
+            self._new.append((event, size))
+            self._waiting += 1
+            self._bytes += size
+            if len(self._new) == 1 or len(self._new) >= _BATCH_EVENTS:  # else the thread is awake, or lingers
+                self._changed.notify_all()
             if self._thread is None:
                 self._start()
-            self._changed.notify_all()
-            return True
+            return ""
 
-    def _start(self) -> None:
-        """Starts the thread. When the system has none, the event waits for the next one's."""
+    def _start(self) -> bool:
+        """Starts the thread. When the system has none, the events wait for the next attempt."""
         thread = threading.Thread(target=self._run, name="evalworker", daemon=True)
+        self._thread = thread
         try:
             thread.start()
         except RuntimeError as error:
-            self._say(f"{error}; {len(self._queue)} events wait")
-            return
-        self._thread = thread
-        # A child of multiprocessing ends without the hooks of atexit.
-        process, util = sys.modules.get("multiprocessing.process"), sys.modules.get("multiprocessing.util")
-        if process is not None and util is not None and process.parent_process() is not None:
-            util.Finalize(None, _at_exit, exitpriority=0)
+            self._thread = None
+            self._say(f"{error}; {self._waiting} events wait")
+            return False
+        _exit.watch_process()
+        return True
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Waits until everything that was published has been accepted by the sidecar, or
-        given up. Returns False when `timeout` seconds were not enough."""
+        given up. Returns False when `timeout` seconds were not enough. In asyncio:
+        `await asyncio.to_thread(publisher.flush)`."""
         end = time.monotonic() + timeout
         with self._changed:
+            if self._waiting and self._thread is None and not self._start():
+                return False
+            if self._thread is threading.current_thread():  # the hook waits for itself
+                return False
             self._hurry = True
             self._changed.notify_all()
             try:
-                while self._queue or self._sending:
+                while self._waiting > 0 and not self._closed:  # less than 0 when a signal's handler interrupts publish
                     left = end - time.monotonic()
                     if left <= 0:
                         return False
                     self._changed.wait(left)
-                return True
+                return self._waiting <= 0
             finally:
                 self._hurry = False
 
     def close(self, timeout: float = 5.0) -> bool:
-        """Flushes and stops. Events that are left after `timeout` are dropped and counted."""
+        """Flushes and stops. Events that are left after `timeout` seconds are dropped and counted,
+        and so is what is published later. Closing again does nothing."""
         sent = self.flush(timeout)
         with self._changed:
-            self._closed = True
-            if self._queue:
-                self._drop_locked(len(self._queue), "closed before they were sent")
-                self._queue.clear()
-                self._bytes = 0
+            closed, self._closed = self._closed, True
+            left = len(self._new) + len(self._lines)
+            self._new.clear()
+            self._lines.clear()
+            self._waiting -= left
             self._changed.notify_all()
             thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
+        if left:
+            self._drop(left, "closed before they were sent")
+        if thread is not None and thread is not threading.current_thread() and not closed:
             thread.join(0.5)
         return sent
 
-    def _drop(self, n: int, why: str) -> None:
-        with self._changed:
-            self._drop_locked(n, why)
+    def close_at_exit(self) -> None:
+        """Closes when the process ends: within `exit_timeout`, or a second when nobody answers."""
+        self.close(min(self.exit_timeout, 1.0) if self._away else self.exit_timeout)
 
-    def _drop_locked(self, n: int, why: str) -> None:
-        self.stats["dropped"] += n
-        self._say(f"{self.stats['dropped']} events dropped: {why}")
+    def note(self, text: str) -> None:
+        """Counts a request of which no event could be made, and logs why, once a minute."""
+        self._count("errors", 1)
+        self._say(text)
+
+    def _drop(self, n: int, why: str) -> None:
+        self._count("dropped", n)
+        self._say(f"{self._stats['dropped']} events dropped: {why}")
+
+    def _count(self, name: str, n: int) -> None:
+        with self._changed:
+            self._stats[name] += n
 
     def _say(self, text: str) -> None:
-        """Logs a trouble, at most once a minute."""
-        self.stats["last_error"] = text
-        now = time.monotonic()
-        if self._warned and now - self._warned < 60:
-            return
-        self._warned = now
-        log.warning("evalworker: %s", text)
+        self._stats["last_error"] = text
+        limited.warn(text)
+
+    # What follows runs in the thread.
 
     def _run(self) -> None:
         while True:
-            batch = self._take()
-            if batch is None:
-                self._hang_up()
-                return
             try:
-                self._send(batch)
-            except Exception as error:  # nothing may end the thread; the text may hold the token
-                self._drop(len(batch), f"they cannot be sent: {type(error).__name__}")
-            with self._changed:
-                self._sending = 0
-                self._changed.notify_all()
+                if not self._wait():
+                    self._hang_up()
+                    return
+                self._write_lines(_BATCH_EVENTS)
+                batch = self._take()
+                if batch:
+                    self._send(batch)
+            except Exception as error:  # nothing may end the thread
+                self.note(f"the thread that sends events: {describe(error)}")
 
-    def _take(self) -> Optional[List[bytes]]:
-        """Waits for events, and a moment for more of them."""
+    def _wait(self) -> bool:
+        """Waits for events, and a moment for more of them. Returns False when the publisher closes."""
         with self._changed:
-            while not self._queue:
+            while not self._new and not self._lines:
                 if self._closed:
-                    return None
+                    return False
                 self._changed.wait()
-            if not self._hurry and len(self._queue) < _BATCH_EVENTS:
-                self._changed.wait_for(lambda: self._hurry or self._closed or len(self._queue) >= _BATCH_EVENTS, self.linger)
-            batch, size = [], 0
-            while self._queue and len(batch) < _BATCH_EVENTS and (not batch or size + len(self._queue[0]) <= _BATCH_BYTES):
-                line = self._queue.popleft()
+            if not self._lines and len(self._new) < _BATCH_EVENTS:
+                self._changed.wait_for(lambda: self._hurry or self._closed or len(self._new) >= _BATCH_EVENTS, self.linger)
+            return True
+
+    def _write_lines(self, most: int) -> None:
+        """Makes lines of events: here, and not when they are published, because that is in a request."""
+        while True:
+            with self._changed:
+                if not self._new or len(self._lines) >= most:
+                    return
+                event, size = self._new.popleft()
+            line, withheld = None, ""
+            try:
+                line, withheld = line_of(event, self.prepare, self.max_event_bytes)
+                fate = "filtered"
+            except Exception as error:
+                fate = "dropped"
+                self._say(f"an event dropped: {describe(error)}")
+            with self._changed:
+                self._bytes -= size
+                if line is None:
+                    self._waiting -= 1
+                    self._stats[fate] += 1
+                    self._changed.notify_all()
+                elif self._closed:
+                    self._waiting -= 1
+                    self._stats["dropped"] += 1
+                else:
+                    self._lines.append(line)
+                    self._bytes += len(line)
+                if withheld:
+                    self._stats["withheld"] += 1
+            if withheld:
+                self._say(f"{self._stats['withheld']} events go without their content; the last one: {withheld}")
+
+    def _take(self) -> List[bytes]:
+        with self._changed:
+            batch: List[bytes] = []
+            size = 0
+            while self._lines and len(batch) < _BATCH_EVENTS and (not batch or size + len(self._lines[0]) <= _BATCH_BYTES):
+                line = self._lines.popleft()
                 batch.append(line)
                 size += len(line)
-            self._bytes -= size
-            self._sending = len(batch)
             return batch
+
+    def _settle(self, batch: List[bytes], fate: str) -> None:
+        """Counts events of which the fate is known."""
+        with self._changed:
+            self._stats[fate] += len(batch)
+            self._waiting -= len(batch)
+            self._bytes -= sum(map(len, batch))
+            self._changed.notify_all()
 
     def _send(self, batch: List[bytes]) -> None:
         """Sends a batch until the sidecar has it, has refused it, or the publisher closes.
         One that is too large as a whole is sent in halves."""
         attempt = 0
         while True:
-            wait, error = 0.0, ""
             try:
-                status, body, retry_after = self._post(b"".join(batch))
+                status, body, wait = self._post(b"".join(batch))
+                error, self._away = f"{self._name} answers {status}", False
             except (OSError, http.client.HTTPException) as problem:
                 self._hang_up()
-                wait, error = min(0.1 * 2**attempt, 5.0), f"{self.url} does not answer: {type(problem).__name__}: {problem}"
-            else:
-                if status in (408, 429) or status >= 500:
-                    wait, error = retry_after, f"{self.url} answers {status}"
-                elif status == 413 and len(batch) > 1:
-                    half = len(batch) // 2
-                    self._send(batch[:half])
-                    self._send(batch[half:])
-                    return
-                else:
-                    self._settle(batch, status, body)
-                    return
-            attempt += 1
+                status, body, wait = 0, b"", min(0.1 * 2**attempt, 5.0)
+                error, self._away = f"{self._name} does not answer: {type(problem).__name__}: {problem}", True
+            except Exception as problem:  # such as a token that no header may hold, which the text would tell
+                self._hang_up()
+                self._settle(batch, "dropped")
+                self._say(f"{self._stats['dropped']} events dropped: they cannot be sent: {describe(problem)}")
+                return
+            if status == 413 and len(batch) > 1:
+                half = len(batch) // 2
+                self._send(batch[:half])
+                self._send(batch[half:])
+                return
+            if status not in (0, 408, 429) and status < 500:
+                self._read_answer(batch, status, body)
+                return
+            attempt = min(attempt + 1, 10)
+            self._count("retries", 1)
+            self._say(f"{error}; {self._waiting} events wait")
+            self._write_lines(self.max_events)  # their media need no memory while they wait
             with self._changed:
-                self.stats["retries"] += 1
-                self._say(f"{error}; {len(batch) + len(self._queue)} events wait")
                 self._changed.wait_for(lambda: self._closed, wait)
-                if self._closed:
-                    self._drop_locked(len(batch), "closed before they were sent")
-                    return
+                closed = self._closed
+            if closed:
+                self._settle(batch, "dropped")
+                self._say(f"{self._stats['dropped']} events dropped: closed before they were sent")
+                return
 
-    def _settle(self, batch: List[bytes], status: int, body: bytes) -> None:
+    def _read_answer(self, batch: List[bytes], status: int, body: bytes) -> None:
         try:
             answer = json.loads(body)
         except ValueError:
             answer = None
         if not isinstance(answer, dict):  # not the sidecar's own answer; the status says enough
             answer = {}
-        accepted = answer.get("accepted", len(batch) if status == 202 else 0)
-        with self._changed:
-            self.stats["accepted"] += accepted
-            refused = len(batch) - accepted
-            if refused > 0:
-                self.stats["refused"] += refused
-                faults = answer.get("faults") or [{"problem": answer.get("error", "")}]
-                self._say(f"{self.url} answers {status} and refuses {refused} of {len(batch)} events: {faults[0].get('problem', '')}")
+        accepted = answer.get("accepted")
+        if not isinstance(accepted, int) or not 0 <= accepted <= len(batch):
+            accepted = len(batch) if status == 202 else 0
+        self._settle(batch[:accepted], "accepted")
+        self._settle(batch[accepted:], "refused")
+        if accepted < len(batch):
+            why = _first(answer.get("faults"), "problem") or str(answer.get("error", ""))
+            self._say(f"{self._name} answers {status} and refuses {len(batch) - accepted} of {len(batch)} events: {why[:300]}")
+        warnings = answer.get("warnings")
+        if isinstance(warnings, list) and warnings:
+            self._count("warnings", len(warnings))
+            self._say(f"the sidecar warns of {self._stats['warnings']} fields; the last: {_first(warnings, 'field', 'reason')[:300]}")
 
-    def _post(self, body: bytes):
+    def _post(self, body: bytes) -> Tuple[int, bytes, float]:
+        """Returns status, body, and after how many seconds to try again."""
         if time.monotonic() - self._used > _IDLE_SECONDS:
             self._hang_up()
         if self._connection is None:
-            kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
-            self._connection = kind(self._parts.hostname, self._parts.port, timeout=self.timeout)
-        headers = {"Content-Type": "application/x-ndjson"}
-        if self.token:
-            headers["Authorization"] = "Bearer " + self.token
+            kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+            self._connection = kind(self._host, self._port, timeout=self.timeout)
+        headers = {"Content-Type": "application/x-ndjson", "User-Agent": "evalworker-python/" + __version__}
+        if self._token:
+            headers["Authorization"] = "Bearer " + self._token
         cut_off = False
         try:
-            self._connection.request("POST", self._parts.path.rstrip("/") + "/v1/events", body, headers)
+            self._connection.request("POST", self._path, body, headers)
         except (BrokenPipeError, ConnectionResetError):
             cut_off = True  # who refuses a body need not read it to its end: the answer may be there
         response = self._connection.getresponse()
         answer = response.read()
         self._used = time.monotonic()
         try:
-            retry_after = min(max(float(response.getheader("Retry-After", "1")), 0.05), 30.0)
+            retry_after = min(max(float(response.getheader("Retry-After") or 1), 0.05), 30.0)
         except ValueError:
             retry_after = 1.0
         if cut_off or response.will_close:
@@ -264,67 +367,17 @@ class Publisher:
             connection.close()
 
 
-_publishers: "weakref.WeakSet[Publisher]" = weakref.WeakSet()
+def _without_login(url: str) -> str:
+    """Returns a URL as the log may show it."""
+    scheme, _, rest = url.rpartition("//")
+    return scheme + "//" * bool(scheme) + rest.rpartition("@")[2]
 
 
-def _after_fork() -> None:
-    """The child has no thread, and what waits belongs to the parent."""
-    for publisher in list(_publishers):
-        publisher._start_over()
-
-
-def _at_exit() -> None:
-    for publisher in list(_publishers):
-        publisher.close(2.0)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
-atexit.register(_at_exit)
-
-
-def encode(event: Dict[str, Any]) -> bytes:
-    """Returns an event as one line of JSON. What JSON has no form for becomes text, and
-    NaN and infinities become null."""
-    try:
-        text = json.dumps(event, default=plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    except (ValueError, TypeError):
-        text = json.dumps(_finite(event), default=plain, ensure_ascii=False, separators=(",", ":"))
-    return text.encode("utf-8", "replace") + b"\n"
-
-
-def plain(value: Any) -> Any:
-    """Returns an object of another library in a form that JSON has."""
-    for name in ("model_dump", "to_dict", "dict"):
-        method = getattr(value, name, None)
-        if callable(method) and not isinstance(value, type):
-            try:
-                found = method(mode="json", exclude_unset=True, warnings=False) if name == "model_dump" else method()
-            except Exception:  # another meaning of the name, or a version that differs
-                continue
-            if found is not value:
-                return found
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return f"[{len(value)} bytes]"
-    if isinstance(value, (set, frozenset)):
-        return list(value)
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    try:
-        return str(value)
-    except Exception:  # the rest of the event is worth more than this
-        return f"[{type(value).__name__}]"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return None
-    if value is None or isinstance(value, (str, int, bool, float)):
-        return value
-    return _finite(plain(value))
+def _first(listed: Any, *names: str) -> str:
+    """Returns members of the first of a list of dicts, or the first itself."""
+    if not isinstance(listed, list) or not listed:
+        return ""
+    first = listed[0]
+    if not isinstance(first, dict):
+        return str(first)
+    return ": ".join(str(first[name]) for name in names if first.get(name))

@@ -9,22 +9,20 @@ from typing import Any, AsyncIterator, Callable, Dict, Iterator, Optional, TypeV
 from urllib.parse import urlsplit
 
 from ._answers import ChatPieces, MessagePieces, ResponsePieces, record_answer
-from ._call import Call, _current, check_fields, known_fields, making, snapshot
-from ._publisher import log
+from ._call import Call, _making, contained, known_fields, making
+from ._event import check_fields, event_fields
 
 T = TypeVar("T")
 
 # Where the methods are, and how their streams are put together. What a client does not have is left out.
-_METHODS = (
-    ("chat.completions", "create", ChatPieces),
-    ("chat.completions", "parse", ChatPieces),
-    ("chat.completions", "stream", ChatPieces),
-    ("responses", "create", ResponsePieces),
-    ("responses", "parse", ResponsePieces),
-    ("responses", "stream", ResponsePieces),
-    ("messages", "create", MessagePieces),
-    ("messages", "stream", MessagePieces),
+_RESOURCES = (
+    ("chat.completions", ChatPieces),
+    ("completions", ChatPieces),
+    ("responses", ResponsePieces),
+    ("messages", MessagePieces),
+    ("beta.messages", MessagePieces),
 )
+_METHODS = ("create", "parse", "stream")
 
 _INPUTS = ("messages", "input", "system", "instructions", "prompt")
 
@@ -40,19 +38,21 @@ def wrap(client: T, **fields: Any) -> T:
     streams are those of the library; what cannot be published is logged, never raised.
     """
     check_fields(fields)
+    fields = event_fields(fields)
     wrapped = 0
-    for path, name, pieces in _METHODS:
+    for path, pieces in _RESOURCES:
         resource: Any = client
+        if path == "beta.messages" and not hasattr(client, "messages"):
+            continue  # OpenAI's beta takes half a second to load, and has none of them
         for part in path.split("."):
             resource = getattr(resource, part, None)
-            if resource is None:
-                break
-        method = getattr(resource, name, None)
-        if method is None or not callable(method):
-            continue
-        wrapped += 1
-        if not hasattr(method, "_evalworker"):
-            setattr(resource, name, _wrap_method(name, method, pieces, fields, _provider(client)))
+        for name in _METHODS:
+            method = getattr(resource, name, None)
+            if not callable(method):
+                continue
+            wrapped += 1
+            if not hasattr(method, "_evalworker"):
+                setattr(resource, name, _wrap_method(name, method, pieces, fields, _provider(client)))
     if not wrapped:
         raise TypeError(
             f"evalworker: {type(client).__name__} is no client that wrap knows: OpenAI, AsyncOpenAI, Anthropic, AsyncAnthropic; "
@@ -77,25 +77,30 @@ def _wrap_copy(copy: Callable[..., Any], fields: Dict[str, Any]) -> Callable[...
 
 def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any], fields: Dict[str, Any], provider: str) -> Callable[..., Any]:
     def begin(kwargs: Dict[str, Any]) -> Optional[Call]:
-        own = kwargs.pop("evalworker", None) or {}
-        if _current.get() is not None:  # a method of the library that calls another one of it
+        own = kwargs.pop("evalworker", None)
+        if _making.get() is not None:  # a method of the library that calls another one of it
             return None
         try:
             call = Call(known_fields(own), {"provider": provider, **fields})
-            call.event.setdefault("model", kwargs.get("model"))
+            if _given(kwargs.get("model")):
+                call.event.setdefault("model", kwargs["model"])
             asked = {name: kwargs[name] for name in _INPUTS if _given(kwargs.get(name))}
-            call.event["input"] = snapshot(asked["messages"] if list(asked) == ["messages"] else asked)
+            call.keep("input", asked["messages"] if list(asked) == ["messages"] else asked)
             if _given(kwargs.get("tools")):
-                call.event["tools"] = snapshot(kwargs["tools"])
+                call.keep("tools", kwargs["tools"])
             if kwargs.get("stream") is True or name == "stream":
                 call.event["streaming"] = True
             return call
-        except Exception:
-            log.warning("evalworker: a request is not published", exc_info=True)
+        except Exception as error:
+            contained("a request is not published", error)
             return None
 
     def end(call: Call, answer: Any) -> Any:
         try:
+            if hasattr(type(answer), "model_dump"):  # the usual case, which need not be asked what else it may be
+                record_answer(call, answer)
+                call.finish()
+                return answer
             request = next((name for name in vars(answer) if name.endswith("__api_request")), None) if hasattr(answer, "__dict__") else None
             if request is not None:  # a manager, whose stream begins with `with`
                 _wrap_manager(call, answer, request, pieces)
@@ -115,8 +120,8 @@ def _wrap_method(name: str, method: Callable[..., Any], pieces: Callable[[], Any
             else:
                 record_answer(call, answer)
             call.finish()
-        except Exception:
-            log.warning("evalworker: a request is not published", exc_info=True)
+        except Exception as error:
+            contained("a request is not published", error)
         return answer
 
     async def later(call: Call, pending: Any) -> Any:
@@ -147,8 +152,8 @@ def _record_stream(call: Call, stream: Any, pieces: Any) -> Any:
         try:
             if pieces.add(piece):
                 call.first_token()
-        except Exception:
-            log.debug("evalworker: a piece of a stream was not understood", exc_info=True)
+        except Exception as error:
+            contained("a piece of a stream is left out", error)
 
     def done(error: Optional[BaseException]) -> None:
         if call.done:
@@ -158,8 +163,8 @@ def _record_stream(call: Call, stream: Any, pieces: Any) -> Any:
             if answer is not None:
                 record_answer(call, answer)
             call.finish(error)
-        except Exception:
-            log.warning("evalworker: a request is not published", exc_info=True)
+        except Exception as problem:
+            contained("a request is not published", problem)
 
     if hasattr(inner, "__anext__"):
 
@@ -210,8 +215,8 @@ def _watch_response(call: Call, response: Any, pieces: Callable[[], Any]) -> Non
             else:
                 record_answer(call, body)
                 call.finish()
-        except Exception:
-            log.warning("evalworker: a request is not published", exc_info=True)
+        except Exception as error:
+            contained("a request is not published", error)
         return body
 
     def closed() -> None:
@@ -248,7 +253,11 @@ def _wrap_manager(call: Call, manager: Any, name: str, pieces: Callable[[], Any]
     request = getattr(manager, name)
 
     def begun(stream: Any) -> Any:
-        return _record_stream(call, stream, pieces())
+        try:
+            return _record_stream(call, stream, pieces())
+        except Exception as error:
+            contained("a request is not published", error)
+            return stream
 
     if inspect.isawaitable(request):
 
@@ -297,7 +306,7 @@ def _count_retries(client: Any) -> None:
         return
 
     def count(request: Any) -> None:
-        call = _current.get()
+        call = _making.get()
         try:
             if call is not None:
                 call.retries = int(request.headers.get("x-stainless-retry-count", 0))

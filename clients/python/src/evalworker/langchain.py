@@ -9,8 +9,9 @@ from typing import Any, Dict, List, Optional
 from langchain_core.callbacks import BaseCallbackHandler
 
 from ._answers import record_usage
-from ._call import Call, check_fields, snapshot
-from ._publisher import log
+from ._call import Call, contained
+from ._event import check_fields, event_fields
+from ._retrieval import retrieval_of
 
 _MOST_RUNS = 10_000  # runs under way; the oldest is forgotten, because its end was never told
 
@@ -21,30 +22,32 @@ class CallbackHandler(BaseCallbackHandler):
     to a request of the same chain is in its event."""
 
     raise_error = False
+    run_inline = True  # it never waits, and so sees the scope of the request
 
     def __init__(self, **fields: Any) -> None:
         check_fields(fields)
-        self._fields = fields
+        self._fields = event_fields(fields)
         self._lock = threading.Lock()
         self._calls: "OrderedDict[Any, Call]" = OrderedDict()
         self._found: "OrderedDict[Any, Dict[str, Any]]" = OrderedDict()  # by the chain that it was found in
         self._parents: "OrderedDict[Any, Any]" = OrderedDict()  # of the chains that run
 
     def on_chat_model_start(self, serialized: Any, messages: List[List[Any]], *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
-        self._begin(run_id, parent_run_id, snapshot(messages[0] if messages else []), kwargs)
+        self._begin(run_id, parent_run_id, messages[0] if messages else [], kwargs)
 
     def on_llm_start(self, serialized: Any, prompts: List[str], *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
         self._begin(run_id, parent_run_id, prompts[0] if prompts else "", kwargs)
 
     def _begin(self, run_id: Any, parent: Any, asked: Any, kwargs: Dict[str, Any]) -> None:
         try:
-            call = Call({"input": asked}, self._fields)
+            call = Call({}, self._fields)
+            call.keep("input", asked)
             params = kwargs.get("invocation_params") or {}
             metadata = kwargs.get("metadata") or {}
             call.event.setdefault("model", metadata.get("ls_model_name") or params.get("model") or params.get("model_name"))
             call.event.setdefault("provider", metadata.get("ls_provider"))
             if params.get("tools"):
-                call.event["tools"] = snapshot(params["tools"])
+                call.keep("tools", params["tools"])
             with self._lock:
                 while parent is not None and parent not in self._found:
                     parent = self._parents.get(parent)
@@ -54,10 +57,10 @@ class CallbackHandler(BaseCallbackHandler):
                 self._calls[run_id] = call
                 while len(self._calls) > _MOST_RUNS:
                     self._calls.popitem(last=False)
-        except Exception:
-            log.warning("evalworker: a request is not published", exc_info=True)
+        except Exception as problem:
+            contained("a request is not published", problem)
 
-    def on_llm_new_token(self, token: str, *, run_id: Any, **kwargs: Any) -> None:
+    def on_llm_new_token(self, token: Any, *, run_id: Any, **kwargs: Any) -> None:
         with self._lock:
             call = self._calls.get(run_id)
         if call is not None:
@@ -79,7 +82,7 @@ class CallbackHandler(BaseCallbackHandler):
             generation = response.generations[0][0] if response is not None and response.generations and response.generations[0] else None
             message = getattr(generation, "message", None)
             if message is not None:
-                call.event["output"] = snapshot(message)
+                call.event["output"] = message
                 record_usage(call, getattr(message, "usage_metadata", None))
                 meta = getattr(message, "response_metadata", None) or {}
                 for field, names in {"finish_reason": ("finish_reason", "stop_reason"), "model": ("model_name", "model")}.items():
@@ -91,26 +94,21 @@ class CallbackHandler(BaseCallbackHandler):
                 call.event["output"] = generation.text
                 record_usage(call, (response.llm_output or {}).get("token_usage"))
             call.finish(error)
-        except Exception:
-            log.warning("evalworker: a request is not published", exc_info=True)
+        except Exception as problem:
+            contained("a request is not published", problem)
 
     def on_retriever_start(self, serialized: Any, query: str, *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
         with self._lock:
             self._found[run_id] = {"query": query}
 
     def on_retriever_end(self, documents: Any, *, run_id: Any, parent_run_id: Any = None, **kwargs: Any) -> None:
-        chunks = []
-        for document in documents:
-            metadata = getattr(document, "metadata", None) or {}
-            score = metadata.get("score", metadata.get("relevance_score"))
-            chunk = {"id": getattr(document, "id", None) or metadata.get("id") or metadata.get("source"), "text": document.page_content, "score": score}
-            chunks.append({k: v for k, v in chunk.items() if v is not None})
+        try:
+            retrieval = retrieval_of(documents) or {}
+        except Exception as problem:
+            contained("what was retrieved is left out", problem)
+            return
         with self._lock:
-            found = self._found.pop(run_id, {})
-            found.update({"hit_count": len(chunks), "chunks": chunks})
-            scores = [c["score"] for c in chunks if isinstance(c.get("score"), (int, float))]
-            if scores:
-                found["top_score"] = max(scores)
+            found = {**self._found.pop(run_id, {}), **retrieval}
             if parent_run_id is not None:  # else no request follows in a chain
                 self._found[parent_run_id] = found
             while len(self._found) > _MOST_RUNS:
