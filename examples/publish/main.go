@@ -1,7 +1,8 @@
-// Publish shows how an application publishes a finished model request.
+// Publish shows how an application publishes finished requests to a model.
 //
-//	go run ./cmd/evalworker demo --keep          # prints a broker's address
-//	KAFKA_BROKERS=ADDRESS go run ./examples/publish
+//	KAFKA_BROKERS=localhost:9092 go run ./examples/publish
+//
+// docs/publish.md has the way from here to the first score.
 package main
 
 import (
@@ -23,6 +24,12 @@ func main() {
 	}
 }
 
+// answers stand in for a model. The second is not the JSON that was asked for.
+var answers = [][2]string{
+	{"Where is my parcel?", `{"answer": "It arrives today.", "category": "shipping", "confidence": 0.9, "citations": [], "needs_human": false}`},
+	{"May I send it back?", "Yes, within 30 days."},
+}
+
 func run(ctx context.Context, brokers string) (err error) {
 	if brokers == "" {
 		return errors.New("set KAFKA_BROKERS to the address of a broker, such as localhost:9092")
@@ -33,27 +40,28 @@ func run(ctx context.Context, brokers string) (err error) {
 	if err != nil {
 		return err
 	}
+	// Close sends what is buffered, and reports what could not be sent. Its context must
+	// not be one that a signal has ended: nothing could be sent any more.
 	defer func() {
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
-		err = errors.Join(err, em.Close(ctx)) // flushes, and reports what could not be sent
+		err = errors.Join(err, em.Close(ctx))
 	}()
 
 	// For each finished request. Emit does not wait for the network.
-	err = em.Emit(ctx, event.Event{
-		RequestID: "req_9f3a", Feature: "support_agent", Environment: "prod",
-		PromptName: "support_triage", PromptVersion: "2026-06-01.3",
-		Provider: "anthropic", Model: "claude-sonnet-4", Status: "success",
-		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.0),
-		Input:  event.Text("Where is my order?"),
-		Output: event.Text(`{"reply": "It left our warehouse on Monday."}`), OutputSchema: "support_reply",
-	})
-	if err != nil {
-		return err
+	for i, a := range answers {
+		err := em.Emit(ctx, event.Event{
+			RequestID:  event.RequestID(fmt.Sprintf("go_%d_%d", time.Now().UnixNano(), i)), // unique
+			PromptName: "first_go", PromptVersion: "v1", Status: "success",
+			Input: event.Text(a[0]), Output: event.Text(a[1]),
+		})
+		if err != nil {
+			return err
+		}
 	}
 	if err := em.Flush(ctx); err != nil {
 		return err
 	}
-	fmt.Printf("published: %+v\n", em.Stats())
+	fmt.Println("sent:", em.Stats().Sent)
 	return nil
 }
