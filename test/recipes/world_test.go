@@ -2,7 +2,7 @@
 // their readers do: beside a stub of a model, a sidecar that is a process of its own, and a
 // broker in the test.
 //
-//	EVALWORKER_RECIPES=1 go test ./test/recipes   # installs packages from PyPI, npm and Maven
+//	EVALWORKER_TEST_RECIPES=1 go test ./test/recipes   # installs packages from PyPI, npm and Maven
 //
 // Without the variable only what needs nothing but Go is run.
 package recipes
@@ -40,8 +40,8 @@ const (
 // needsPackages skips a test that installs packages, unless it is asked for.
 func needsPackages(t *testing.T) {
 	t.Helper()
-	if os.Getenv("EVALWORKER_RECIPES") == "" {
-		t.Skip("set EVALWORKER_RECIPES=1 to install packages from PyPI, npm and Maven and run this")
+	if os.Getenv("EVALWORKER_TEST_RECIPES") == "" {
+		t.Skip("set EVALWORKER_TEST_RECIPES=1 to install packages from PyPI, npm and Maven and run this")
 	}
 }
 
