@@ -65,7 +65,6 @@ func recipes() []recipe {
 // is stopped right after an answer has lost none.
 func TestRecipes(t *testing.T) {
 	t.Parallel()
-	programs := build(t, "./cmd/emitter")
 	python := make(chan struct{}, 1) // installs into the one environment, one after another
 	python <- struct{}{}
 	for _, r := range recipes() {
@@ -80,7 +79,7 @@ func TestRecipes(t *testing.T) {
 				defer func() { python <- struct{}{} }()
 				r.prepare(t, dir)
 			}()
-			w := newWorld(t, programs)
+			w := newWorld(t)
 			port := freePort(t)
 			command := r.command(dir, port)
 			service, _ := start(t, dir, append(w.environment(), "PORT="+port), r.ready, command[0], command[1:]...)

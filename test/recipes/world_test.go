@@ -11,6 +11,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http/httptest"
 	"os"
@@ -45,13 +46,33 @@ func needsPackages(t *testing.T) {
 	}
 }
 
-// build returns a folder with the programs of these packages.
-func build(t *testing.T, packages ...string) string {
-	t.Helper()
-	dir := t.TempDir()
-	run(t, root, nil, "go", append([]string{"build", "-o", dir + string(filepath.Separator)}, packages...)...)
-	return dir
+// envPrograms names the folder with evalworker and emitter, which TestMain builds once.
+const envPrograms = "EVALWORKER_TEST_PROGRAMS"
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "recipes-")
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		defer os.RemoveAll(dir)
+		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./cmd/evalworker", "./cmd/emitter")
+		build.Dir = root
+		if out, err := build.CombinedOutput(); err != nil {
+			fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
+			return 1
+		}
+		if err := os.Setenv(envPrograms, dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+		return m.Run()
+	}())
 }
+
+// program returns the path of evalworker or emitter.
+func program(name string) string { return filepath.Join(os.Getenv(envPrograms), name) }
 
 // run runs a command to its end.
 func run(t *testing.T, dir string, env []string, name string, args ...string) string {
@@ -74,6 +95,8 @@ type process struct {
 
 	mu   sync.Mutex
 	said []string // the last lines of its output
+
+	ended bool // it was waited for
 }
 
 // start starts a program and waits until it prints a line with the text ready, which it
@@ -128,6 +151,9 @@ func (p *process) output() string {
 
 // kill ends the process as a crash would, with all processes that it has started.
 func (p *process) kill() {
+	if p.ended {
+		return
+	}
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
 	_ = p.cmd.Wait()                                      // the error says that it was killed
 	p.read.Wait()
@@ -144,6 +170,7 @@ func (p *process) stop(t *testing.T) {
 	if !late.Stop() {
 		t.Errorf("the process did not end within a minute of SIGTERM:\n%s", p.output())
 	}
+	p.ended = true // with all that it started: they had its output, which is at its end
 	var exit *exec.ExitError
 	if err := p.cmd.Wait(); err != nil && !errors.As(err, &exit) {
 		t.Error(err)
@@ -158,9 +185,12 @@ type world struct {
 	url     string // of the sidecar
 }
 
-// newWorld starts a broker, a stub of a model, and a sidecar from the folder with programs.
-func newWorld(t *testing.T, programs string) *world {
+// newWorld starts a broker, a stub of a model, and a sidecar.
+func newWorld(t *testing.T) *world {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("starts and ends processes")
+	}
 	w := &world{}
 	var err error
 	if w.broker, err = broker.Start(broker.Config{Topics: map[string]int32{emitter.DefaultTopic: 1}}); err != nil {
@@ -174,14 +204,14 @@ func newWorld(t *testing.T, programs string) *world {
 		return modelserver.Reply{Content: answer}
 	}))
 	t.Cleanup(w.model.Close)
-	w.sidecar, w.url = startSidecar(t, programs, w.broker.Addr(), filepath.Join(t.TempDir(), "spool"))
+	w.sidecar, w.url = startSidecar(t, w.broker.Addr(), filepath.Join(t.TempDir(), "spool"))
 	return w
 }
 
 // startSidecar starts emitter serve on a free port and returns its address.
-func startSidecar(t *testing.T, programs, brokers, spool string, args ...string) (*process, string) {
+func startSidecar(t *testing.T, brokers, spool string, args ...string) (*process, string) {
 	t.Helper()
-	p, line := start(t, "", nil, "sidecar starts", filepath.Join(programs, "emitter"),
+	p, line := start(t, "", nil, "sidecar starts", program("emitter"),
 		append([]string{"serve", "--listen", "127.0.0.1:0", "--brokers", brokers, "--spool-dir", spool}, args...)...)
 	_, rest, _ := strings.Cut(line, `"addr":"`)
 	addr, _, ok := strings.Cut(rest, `"`)
