@@ -1,6 +1,6 @@
 // Nethttp is a service of net/http whose requests to a model are published to Kafka.
 //
-//	KAFKA_BROKERS=localhost:9092 OPENAI_API_KEY=... go run ./examples/nethttp
+//	PORT=8000 KAFKA_BROKERS=localhost:9092 OPENAI_API_KEY=... go run ./examples/nethttp
 package main
 
 import (
@@ -50,7 +50,7 @@ func run(ctx context.Context, getenv func(string) string) (err error) {
 	mux := http.NewServeMux()
 	mux.Handle("POST /ask", ask(model))
 	server := &http.Server{Handler: scope(mux), ReadHeaderTimeout: 10 * time.Second}
-	listener, err := net.Listen("tcp", "127.0.0.1:"+getenv("PORT"))
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:"+getenv("PORT"))
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package recipes
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -98,11 +99,7 @@ func TestSidecarTrouble(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, url := startSidecar(t, tt.brokers, filepath.Join(t.TempDir(), "spool"), "--grace", "100ms")
-			resp, err := http.Post(url+"/v1/events", "application/json", strings.NewReader(`{"event":"llm_request_completed","request_id":"it"}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = resp.Body.Close()
+			ask(t, http.MethodPost, url+"/v1/events", `{"event":"llm_request_completed","request_id":"it"}`)
 			shown(t, until(t, url+"/statusz", nil, tt.says), `"state": "kafka_down"`, tt.says)
 		})
 	}
@@ -185,7 +182,7 @@ func until(t *testing.T, url string, p *process, text string) string {
 	defer tick.Stop()
 	last := ""
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-tick.C {
-		last = get(t, url)
+		last = ask(t, http.MethodGet, url, "")
 		if strings.Contains(last, text) {
 			return last
 		}
@@ -197,16 +194,20 @@ func until(t *testing.T, url string, p *process, text string) string {
 	return ""
 }
 
-func get(t *testing.T, url string) string {
+// ask sends a request and returns the body of its answer.
+func ask(t *testing.T, method, url, body string) string {
 	t.Helper()
-	resp, err := http.Get(url)
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer resp.Body.Close()
-	var b strings.Builder
-	if _, err := io.Copy(&b, resp.Body); err != nil {
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return b.String()
+	answer, err := io.ReadAll(resp.Body)
+	if err := errors.Join(err, resp.Body.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return string(answer)
 }

@@ -2,7 +2,7 @@
 // their readers do: beside a stub of a model, a sidecar that is a process of its own, and a
 // broker in the test.
 //
-//	EVALWORKER_TEST_RECIPES=1 go test ./test/recipes   # installs packages from PyPI, npm and Maven
+//	EVALWORKER_TEST_RECIPES=1 go test ./test/recipes # installs packages from PyPI, npm and Maven
 //
 // Without the variable only what needs nothing but Go is run.
 package recipes
@@ -11,6 +11,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/http/httptest"
@@ -50,14 +51,18 @@ func needsPackages(t *testing.T) {
 const envPrograms = "EVALWORKER_TEST_PROGRAMS"
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	os.Exit(func() int {
+		if testing.Short() { // newWorld skips all tests that need them
+			return m.Run()
+		}
 		dir, err := os.MkdirTemp("", "recipes-")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			return 1
 		}
-		defer os.RemoveAll(dir)
-		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "./cmd/evalworker", "./cmd/emitter")
+		defer func() { _ = os.RemoveAll(dir) }()
+		build := exec.CommandContext(context.Background(), "go", "build", "-o", dir+string(filepath.Separator), "./cmd/evalworker", "./cmd/emitter")
 		build.Dir = root
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
@@ -93,10 +98,9 @@ type process struct {
 	cmd  *exec.Cmd
 	read sync.WaitGroup // the goroutine that reads its output
 
-	mu   sync.Mutex
-	said []string // the last lines of its output
-
-	ended bool // it was waited for
+	mu    sync.Mutex
+	said  []string // the last lines of its output
+	ended bool     // it was waited for
 }
 
 // start starts a program and waits until it prints a line with the text ready, which it
@@ -107,7 +111,7 @@ func start(t *testing.T, dir string, env []string, ready, name string, args ...s
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{cmd: exec.Command(name, args...)}
+	p := &process{cmd: exec.CommandContext(context.WithoutCancel(t.Context()), name, args...)} // stop and kill end it
 	p.cmd.Dir, p.cmd.Env = dir, append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = w, w
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with its workers a group, which kill ends
@@ -151,7 +155,10 @@ func (p *process) output() string {
 
 // kill ends the process as a crash would, with all processes that it has started.
 func (p *process) kill() {
-	if p.ended {
+	p.mu.Lock()
+	ended := p.ended
+	p.mu.Unlock()
+	if ended {
 		return
 	}
 	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) // it may have ended
@@ -170,7 +177,9 @@ func (p *process) stop(t *testing.T) {
 	if !late.Stop() {
 		t.Errorf("the process did not end within a minute of SIGTERM:\n%s", p.output())
 	}
+	p.mu.Lock()
 	p.ended = true // with all that it started: they had its output, which is at its end
+	p.mu.Unlock()
 	var exit *exec.ExitError
 	if err := p.cmd.Wait(); err != nil && !errors.As(err, &exit) {
 		t.Error(err)
@@ -275,7 +284,7 @@ func topic(t *testing.T, addr string) map[event.RequestID]event.Event {
 // freePort returns a port of the loopback interface that nothing listens on.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
