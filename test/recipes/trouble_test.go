@@ -119,7 +119,9 @@ func TestWorkerTrouble(t *testing.T) {
 	dir := t.TempDir()
 	files := map[string]string{
 		"evalworker.yaml": `kafka: {brokers: ["` + w.broker.Addr() + `"]}
+models: {default: {model: stub, base_url: "` + w.model.URL + `/v1"}}
 evaluators:
+  - {name: judge, type: llm_judge, rubric: safety, rate: 1, when: 'feature == "judged"'}
   - {name: answer, type: substance, when: 'status == "success"'}
   - {name: rare, type: substance, rate: 0.000000001, when: 'feature == "rare"'}
 store: {url: "sqlite:cases.db"}
@@ -130,6 +132,7 @@ health: {listen: "127.0.0.1:0"}
 		"empty":    `{"event":"llm_request_completed","request_id":"empty","status":"success","prompt_name":"mine"}`,
 		"sampled":  `{"event":"llm_request_completed","request_id":"sampled","feature":"rare","output":"an answer"}`,
 		"good":     `{"event":"llm_request_completed","request_id":"good","status":"success","prompt_name":"mine","output":"An answer of several words."}`,
+		"judged":   `{"event":"llm_request_completed","request_id":"judged","feature":"judged","input":"A question.","output":"An answer."}`,
 		"dead":     `{"event":`,
 	}
 	writer := &kafka.Writer{Addr: kafka.TCP(w.broker.Addr()), Topic: emitter.DefaultTopic, BatchTimeout: time.Millisecond}
@@ -150,18 +153,19 @@ health: {listen: "127.0.0.1:0"}
 	}
 	worker, line := start(t, dir, nil, "worker starts", program("evalworker"), "run")
 	addr := regexp.MustCompile(`127\.0\.0\.1:\d+`).FindString(line)
-	status := until(t, "http://"+addr+"/statusz", worker, `"consumed": 5`)
+	status := until(t, "http://"+addr+"/statusz", worker, `"consumed": 6`)
 	var got struct{ Events map[string]int }
 	if err := json.Unmarshal([]byte(status), &got); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]int{"consumed": 5, "unwanted": 1, "sampled_out": 1, "evaluated": 2, "dead_lettered": 1} {
+	for name, want := range map[string]int{"consumed": 6, "unwanted": 1, "sampled_out": 1, "evaluated": 3, "dead_lettered": 1} {
 		if got.Events[name] != want {
 			t.Errorf("%s is %d, want %d", name, got.Events[name], want)
 		}
 		shown(t, status, name)
 	}
-	shown(t, until(t, "http://"+addr+"/metrics", worker, `outcome="pass"`), `outcome="not_applicable"`, "llm_eval_count_total")
+	shown(t, until(t, "http://"+addr+"/metrics", worker, `outcome="pass"`), `outcome="not_applicable"`, `outcome="error"`, "llm_eval_count_total")
+	shown(t, worker.output(), "ids of events link to no span")
 	evalworker := func(args ...string) string { return run(t, dir, nil, program("evalworker"), args...) }
 	shown(t, evalworker("eval", "unwanted"), "1 unwanted")
 	shown(t, evalworker("eval", "empty", "--json"), "missing output")
