@@ -55,7 +55,7 @@ done`, prompt, commands[i+1].line))
 		}
 		fmt.Fprintf(&script, "echo @@%d\n%s\n", i, line)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	shell := exec.CommandContext(ctx, "bash")
 	shell.Dir, shell.Stdin = root, &script
