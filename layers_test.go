@@ -122,6 +122,7 @@ var layers = map[string][]string{
 	},
 	"internal/gen":        {"deploy/datadog", "deploy/datadog/lint", "event", "internal/config", "internal/datadog", "internal/gen/boards", "telemetry"},
 	"internal/gen/boards": {"telemetry"},
+	"examples/nethttp":    {"emitter", "emitter/openai", "event"},
 	"examples/publish":    {"emitter", "event"},
 	"bench": {
 		"emitter", "event", "internal/app", "internal/config", "internal/demo/broker", "internal/demo/modelserver",
@@ -136,7 +137,7 @@ var rooms = map[string][]string{
 	"github.com/aws/":                       {"emitter/mskiam"},
 	"github.com/prometheus/":                {"telemetry"},
 	"github.com/DataDog/":                   {"telemetry", "emitter/ddtrace", "internal/datadog", "internal/testkit/datadog"},
-	"github.com/sashabaranov/go-openai":     {"judges/model", "emitter/openai"},
+	"github.com/sashabaranov/go-openai":     {"judges/model", "emitter/openai", "examples/nethttp"},
 	"github.com/santhosh-tekuri/jsonschema": {"validators"},
 	"modernc.org/sqlite":                    {"store"},
 	"github.com/pressly/goose":              {"store"},

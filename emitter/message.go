@@ -90,7 +90,7 @@ func newMessage(ev *event.Event, value []byte, limit int) (message, error) {
 	}
 	m.size += len(m.key)
 	if m.size > limit {
-		return message{}, &event.Error{Reason: event.TooLarge, Err: fmt.Errorf("%w: %s has %d bytes, the limit is %d", ErrTooLarge, ev.RequestID, m.size, limit)}
+		return message{}, &event.Error{Reason: event.TooLarge, Err: fmt.Errorf("%w: %.100s has %d bytes, the limit is %d", ErrTooLarge, ev.RequestID, m.size, limit)}
 	}
 	return m, nil
 }

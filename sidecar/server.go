@@ -30,7 +30,7 @@ type answer struct {
 // encode returns the body. The one of most answers is only a number, for which
 // encoding/json would cost more than the rest of the answer.
 func (a *answer) encode() []byte {
-	if a.Rejected == 0 && len(a.Faults) == 0 && a.Error == "" {
+	if a.Rejected == 0 && len(a.Faults) == 0 && len(a.Warnings) == 0 && a.Error == "" {
 		return append(strconv.AppendInt([]byte(`{"accepted":`), int64(a.Accepted), 10), "}\n"...)
 	}
 	body, _ := json.Marshal(a) // it has no type that could fail

@@ -1,7 +1,8 @@
-// Publish shows how an application publishes a finished model request.
+// Publish shows how an application publishes finished requests to a model.
 //
-//	go run ./cmd/evalworker demo --keep          # prints a broker's address
-//	KAFKA_BROKERS=ADDRESS go run ./examples/publish
+//	KAFKA_BROKERS=localhost:9092 go run ./examples/publish
+//
+// docs/publish.md has the way from here to the first score.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/evalworker/evalworker/emitter"
 	"github.com/evalworker/evalworker/event"
@@ -26,6 +28,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "publish:", err)
 		os.Exit(1)
 	}
+}
+
+// answers stand in for a model. The second is not the JSON that was asked for.
+var answers = [][2]string{
+	{"Where is my parcel?", `{"answer": "It arrives today.", "category": "shipping", "confidence": 0.9, "citations": [], "needs_human": false}`},
+	{"May I send it back?", "Yes, within 30 days."},
 }
 
 func run(ctx context.Context, brokers string) (err error) {
@@ -46,20 +54,19 @@ func run(ctx context.Context, brokers string) (err error) {
 	defer func() { err = errors.Join(err, em.Close(ctx)) }()
 
 	// For each finished request. Emit does not wait for the network.
-	err = em.Emit(ctx, event.Event{
-		RequestID: "req_9f3a", Feature: "support_agent", Environment: "prod",
-		PromptName: "support_triage", PromptVersion: "2026-06-01.3",
-		Provider: "anthropic", Model: "claude-sonnet-4", Status: "success",
-		InputTokens: new(int64(1840)), OutputTokens: new(int64(312)), LatencyMS: new(1430.0),
-		Input:  event.Text("Where is my order?"),
-		Output: event.Text(`{"reply": "It left our warehouse on Monday."}`), OutputSchema: "support_reply",
-	})
-	if err != nil {
-		return err
+	for i, a := range answers {
+		err := em.Emit(ctx, event.Event{
+			RequestID:  event.RequestID(fmt.Sprintf("go_%d_%d", time.Now().UnixNano(), i)), // unique
+			PromptName: "first_go", PromptVersion: "v1", Status: "success",
+			Input: event.Text(a[0]), Output: event.Text(a[1]),
+		})
+		if err != nil {
+			return err
+		}
 	}
 	if err := em.Flush(ctx); err != nil {
 		return err
 	}
-	fmt.Printf("published: %+v\n", em.Stats())
+	fmt.Println("sent:", em.Stats().Sent)
 	return nil
 }

@@ -18,6 +18,8 @@ import (
 const (
 	EnvConfig  = "EVALWORKER_CONFIG" // path of the file
 	envTests   = "EVALWORKER_TEST_"  // prefix of variables that only this project's tests read
+	envURL     = "EVALWORKER_URL"    // address of a sidecar, which the clients of applications read
+	envToken   = "EVALWORKER_TOKEN"  // its token
 	envPrefix  = "EVALWORKER_"
 	envKafka   = "KAFKA_" // prefix of addresses, TLS and login, which the command emitter reads too
 	envFile    = "_FILE"  // suffix of a variable that names a file with the value
@@ -84,7 +86,11 @@ func (e *environment) apply(c *Config) fault.List {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.vars)) {
-		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envTests) || name == EnvConfig || serviceLink.MatchString(name) {
+		if !strings.HasPrefix(name, envPrefix) || strings.HasPrefix(name, envTests) || serviceLink.MatchString(name) {
+			continue
+		}
+		switch name {
+		case EnvConfig, envURL, envToken: // no keys
 			continue
 		}
 		if k, ok := known[name]; ok {

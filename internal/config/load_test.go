@@ -155,6 +155,7 @@ func TestEnvironmentFaults(t *testing.T) {
 		{"file with two", []string{"EVALWORKER_STORE_URL_FILE=" + dir + "/two"}, []string{`EVALWORKER_STORE_URL_FILE: two holds more than one line; want a file that holds the value`}},
 		{"value and file", []string{"OPENAI_API_KEY=a", "OPENAI_API_KEY_FILE=" + dir + "/topic"}, []string{`OPENAI_API_KEY_FILE: OPENAI_API_KEY is set too; want one of the two`}},
 		{"value from a file", []string{"EVALWORKER_KAFKA_TOPIC_FILE=" + dir + "/topic"}, nil},
+		{"what clients of applications read", []string{"EVALWORKER_URL=http://127.0.0.1:8788", "EVALWORKER_TOKEN=any"}, nil},
 		{"what Kubernetes sets for a service of this name", []string{
 			"EVALWORKER_SERVICE_HOST=10.0.0.1", "EVALWORKER_SERVICE_PORT=8787", "EVALWORKER_SERVICE_PORT_HTTP=8787", "EVALWORKER_PORT=tcp://10.0.0.1:8787",
 			"EVALWORKER_PORT_8787_TCP=tcp://10.0.0.1:8787", "EVALWORKER_PORT_8787_TCP_ADDR=10.0.0.1", "EVALWORKER_BLUE_SERVICE_HOST=10.0.0.2",

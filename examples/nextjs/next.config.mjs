@@ -1,0 +1,3 @@
+export default {
+  serverExternalPackages: ['evalworker'], // one publisher for all routes, not one in each bundle
+};
