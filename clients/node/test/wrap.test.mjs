@@ -61,7 +61,7 @@ const openai = (options) => new OpenAI({ baseURL: provider.url + '/v1', apiKey: 
 const anthropic = () => new Anthropic({ baseURL: provider.url, apiKey: 'k'.repeat(8), maxRetries: 0 });
 
 async function published(n = 1) {
-  assert.equal(await evalworker.flush(10_000), true, own.stats.lastError);
+  assert.equal(await evalworker.flush(10_000), true, own.stats().lastError);
   const events = sidecar.events();
   assert.equal(events.length, n, JSON.stringify(events));
   return n === 1 ? events[0] : events;

@@ -23,8 +23,9 @@ export async function serve(answers, onRequest) {
 }
 
 /** Accepts events as emitter serve does. */
-export async function serveSidecar() {
+export async function serveSidecar(t) {
   const sidecar = await serve([], (body) => [202, 'application/json', JSON.stringify({ accepted: lines(body).length })]);
+  t?.after(sidecar.close);
   sidecar.events = () => sidecar.requests.flatMap(({ body }) => lines(body));
   return sidecar;
 }
