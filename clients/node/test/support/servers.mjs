@@ -2,7 +2,7 @@ import http from 'node:http';
 import { once } from 'node:events';
 
 /** An HTTP server on loopback whose answers a test gives. */
-export async function serve(answers, onRequest) {
+export async function serve(answers, onRequest, port = 0) {
   const requests = [];
   const server = http.createServer(async (req, res) => {
     let body = '';
@@ -12,7 +12,7 @@ export async function serve(answers, onRequest) {
     res.writeHead(status, { 'content-type': type, ...(status === 429 || status === 503 ? { 'retry-after': '0.05' } : {}), ...headers });
     res.end(text);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     requests,
