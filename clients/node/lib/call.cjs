@@ -134,6 +134,11 @@ class Call {
     return Math.round((performance.now() - this.#began) * 1000) / 1000;
   }
 
+  /** Publishes a request that has thrown, be it undefined. */
+  fail(error) {
+    this.finish(error ?? new Error('unknown'));
+  }
+
   finish(error) {
     if (this.#over) return;
     this.#over = true;

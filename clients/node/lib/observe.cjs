@@ -17,14 +17,14 @@ function observe(fn, fields = {}) {
   try {
     result = fn(call);
   } catch (error) {
-    call.finish(error);
+    call.fail(error);
     throw error;
   }
   if (typeof result?.then !== 'function') return finishWith(call, result);
   return result.then(
     (value) => finishWith(call, value),
     (error) => {
-      call.finish(error);
+      call.fail(error);
       throw error;
     },
   );

@@ -12,7 +12,8 @@ class Watch {
   #pieces;
   #signal;
   #over = false;
-  #aborted = () => this.end(cancelled());
+  // An error that made the library abort comes right behind, and says more.
+  #aborted = () => setImmediate(() => this.end(cancelled()));
 
   constructor(call, pieces, signal) {
     this.#call = call;
@@ -44,7 +45,7 @@ class Watch {
     if (this.#over) return;
     this.#over = true;
     this.#signal?.removeEventListener('abort', this.#aborted);
-    error ??= this.#pieces?.error;
+    error ??= this.#pieces?.error ?? (this.#signal?.aborted ? cancelled() : undefined); // the libraries end an aborted stream without an error
     try {
       if (this.#pieces) this.#call.set(this.#pieces.fields());
     } catch {
@@ -67,7 +68,7 @@ function watchIterator(iterate, watch) {
       }
       watch.end();
     } catch (error) {
-      watch.end(error);
+      watch.end(error ?? new Error('unknown'));
       throw error;
     } finally {
       watch.end(cancelled()); // the application stopped in the middle; after an end it does nothing
@@ -107,7 +108,7 @@ function watchReadable(stream, watch) {
             controller.enqueue(value);
           }
         } catch (error) {
-          watch.end(error);
+          watch.end(error ?? new Error('unknown'));
           controller.error(error);
         }
       },

@@ -27,7 +27,7 @@ function middleware(fields = {}) {
     try {
       return await request();
     } catch (error) {
-      call.finish(error);
+      call.fail(error);
       throw error;
     }
   }

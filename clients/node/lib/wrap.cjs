@@ -60,7 +60,7 @@ function wrapCreate(create, Pieces, fields) {
     try {
       promise = current.run(call, () => create(body, options, ...rest));
     } catch (error) {
-      call.finish(error);
+      call.fail(error);
       throw error;
     }
     return watchAnswer(promise, call, Pieces);
@@ -91,7 +91,7 @@ function watchAnswer(promise, call, Pieces) {
     return answer;
   };
   const failed = (error) => {
-    call.finish(error);
+    call.fail(error);
     throw error;
   };
   if (typeof promise?.parseResponse !== 'function' || !promise.responsePromise) return Promise.resolve(promise).then(seen, failed);
@@ -101,7 +101,7 @@ function watchAnswer(promise, call, Pieces) {
     asked();
     return parse(...args).then(seen, failed);
   };
-  promise.responsePromise.catch((error) => call.finish(error));
+  promise.responsePromise.catch((error) => call.fail(error));
   return promise;
 }
 

@@ -187,7 +187,7 @@ test('warnings of the sidecar are counted, whatever their form', async (t) => {
   await publisher.close();
 });
 
-test('a warning a minute, with a count', { skip: !test.mock?.timers && 'no mock timers' }, (t) => {
+test('a warning a minute, with a count', { skip: process.versions.node.startsWith('18.') && 'mock timers came later' }, (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const told = [];
   const publisher = new Publisher({ url: 'http://127.0.0.1:9', maxEvents: 0, logger: { warn: (text) => told.push(text) } });

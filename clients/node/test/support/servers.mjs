@@ -38,3 +38,23 @@ export const asStream = (events, named = false) => [
   'text/event-stream',
   events.map((e) => (named ? `event: ${e.type}\n` : '') + `data: ${JSON.stringify(e)}\n\n`).join('') + (named ? '' : 'data: [DONE]\n\n'),
 ];
+
+/** A provider that streams events and then waits, or ends. */
+export async function serveStream(events, ends = false) {
+  const open = new Set();
+  const server = http.createServer((req, res) => {
+    req.resume();
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (const event of events) res.write((event.object ? '' : `event: ${event.type}\n`) + `data: ${JSON.stringify(event)}\n\n`);
+    if (ends) res.end('data: [DONE]\n\n');
+    else open.add(res);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    end: () => open.forEach((res) => res.end('data: [DONE]\n\n')),
+    destroy: () => open.forEach((res) => res.destroy()),
+    close: () => (server.closeAllConnections(), server.close()),
+  };
+}
