@@ -9,7 +9,7 @@ const { untraced } = require('./trace.cjs');
 const { Warner } = require('./warner.cjs');
 
 const DEFAULT_URL = 'http://127.0.0.1:8788';
-const BATCH_EVENTS = 100;
+const BATCH_EVENTS = 500;
 const BATCH_BYTES = 1 << 20;
 const PREPARE_TIMEOUT = 5000; // milliseconds for a promise of the prepare hook
 
