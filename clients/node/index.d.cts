@@ -3,9 +3,13 @@ export interface Fields {
   /** Id of one request, unique; in a scope it is that of the first request. Without it, one is made. */
   request_id?: string;
   session_id?: string;
+  /** Short for session_id. */
+  session?: string | number;
   tenant_id?: string;
+  /** Short for tenant_id. */
+  tenant?: string | number;
   tenant_tier?: string;
-  /** The user's id. It leaves the process only as SHA-256, in user_id_hash. */
+  /** The user's id. It leaves the process only as SHA-256, or HMAC with the key EVALWORKER_USER_KEY, in user_id_hash. */
   user?: string | number;
   user_id_hash?: string;
   service?: string;

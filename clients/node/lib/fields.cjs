@@ -1,6 +1,6 @@
 'use strict';
 
-const { createHash } = require('node:crypto');
+const { createHash, createHmac } = require('node:crypto');
 const { TooLargeError, plain } = require('./plain.cjs');
 const { retrievalOf } = require('./retrieval.cjs');
 
@@ -12,8 +12,11 @@ const RATINGS = words('user_rating user_rating_min user_rating_max task_complete
 const MEASURES = words('estimated_cost_usd cache_hit retry_count streaming input_tokens output_tokens total_tokens llm_latency_ms first_token_latency_ms');
 const CONTENT = words('input output expected tools tool_calls retrieval comment');
 
+const SHORT = { session: 'session_id', tenant: 'tenant_id' };
+const LONGEST_LABEL = 1000; // characters of a field that stays without content
+
 /** What `wrap`, a scope and a single request may set. `user` is hashed and becomes user_id_hash. */
-const SETTABLE = new Set([...TEXTS, ...RATINGS, 'estimated_cost_usd', 'cache_hit', 'expected', 'tools', 'retrieval', 'trace_context', 'trace_id', 'span_id', 'llmobs', 'user']);
+const SETTABLE = new Set([...TEXTS, ...Object.keys(SHORT), ...RATINGS, 'estimated_cost_usd', 'cache_hit', 'expected', 'tools', 'retrieval', 'trace_context', 'trace_id', 'span_id', 'llmobs', 'user']);
 
 /** What is known only when the request is made. */
 const OF_CALL = new Set([...SETTABLE, ...MEASURES, ...CONTENT, 'finish_reason', 'status', 'error_type']);
@@ -35,7 +38,8 @@ function checkFields(fields, known = SETTABLE) {
  */
 function readFields(fields, mistake, known = SETTABLE) {
   const out = {};
-  for (const [name, value] of Object.entries(fields ?? {})) {
+  for (const [given, value] of Object.entries(fields ?? {})) {
+    const name = SHORT[given] ?? given;
     if (value === undefined || value === null) continue;
     try {
       if (!known.has(name)) mistake(`"${name}" is no field and is left out`);
@@ -52,15 +56,21 @@ function readFields(fields, mistake, known = SETTABLE) {
   return out;
 }
 
-/** Returns the SHA-256 of a user's id, in hexadecimal digits, so that the id itself goes nowhere. */
+/**
+ * Returns the SHA-256 of a user's id in hexadecimal digits, so that the id itself goes nowhere; with EVALWORKER_USER_KEY it is
+ * an HMAC with that key, without which an e-mail address can be found by trying.
+ */
 function hashUser(id) {
-  return createHash('sha256').update(String(id)).digest('hex');
+  const key = process.env.EVALWORKER_USER_KEY;
+  return (key ? createHmac('sha256', key) : createHash('sha256')).update(String(id)).digest('hex');
 }
 
 /** Returns an event without its content: only fields that are known to hold none stay. */
 function withoutContent(event, why) {
   const bare = {};
-  for (const name of BARE) if (event[name] !== undefined) bare[name] = event[name];
+  for (const name of BARE) {
+    if (event[name] !== undefined && !(typeof event[name] === 'string' && event[name].length > LONGEST_LABEL)) bare[name] = event[name];
+  }
   if (event.retrieval && typeof event.retrieval === 'object') {
     bare.retrieval = Object.fromEntries(BARE_RETRIEVAL.filter((name) => event.retrieval[name] !== undefined).map((name) => [name, event.retrieval[name]]));
   }

@@ -137,7 +137,7 @@ test('a user goes out as a digest only, and a field of the wrong kind costs itse
   const sidecar = await serveSidecar(t);
   const warnings = [];
   evalworker.configure({ url: sidecar.url, linger: 1, logger: { warn: (text) => warnings.push(text) } });
-  const fields = { user: 'alice@example.com', session_id: 7, tenant_id: { no: 'text' }, promt_name: 'x', feature: 'f', estimated_cost_usd: NaN };
+  const fields = { user: 'alice@example.com', session: 7, tenant_id: { no: 'text' }, promt_name: 'x', feature: 'f', estimated_cost_usd: NaN };
   evalworker.scope(fields, () => evalworker.observe(() => 'Hello.', { input: 'Hi' }));
   await evalworker.flush(10_000);
   const [event] = sidecar.events();
