@@ -1,6 +1,6 @@
 'use strict';
 
-const { Call, configure, feedback, publisher, requestId, scope } = require('./lib/call.cjs');
+const { configure, feedback, publisher, requestId, scope } = require('./lib/call.cjs');
 const { middleware } = require('./lib/vercel.cjs');
 const { observe } = require('./lib/observe.cjs');
 const { Publisher } = require('./lib/publisher.cjs');
@@ -10,4 +10,4 @@ const flush = (timeout) => publisher().flush(timeout);
 const close = (timeout) => publisher().close(timeout);
 const stats = () => publisher().stats();
 
-module.exports = { Call, Publisher, close, configure, feedback, flush, middleware, observe, publisher, requestId, scope, stats, wrap };
+module.exports = { Publisher, close, configure, feedback, flush, middleware, observe, publisher, requestId, scope, stats, wrap };

@@ -129,8 +129,7 @@ export class Publisher {
 }
 
 /** One request that is under way. */
-export class Call {
-  private constructor();
+export interface Call {
   readonly requestId: string;
   /** Sets fields of the event, such as output, input_tokens or retrieval. */
   set(fields: CallFields): this;

@@ -12,19 +12,24 @@ const current = new AsyncLocalStorage(); // the call that a library makes reques
 const ids = new WeakMap(); // of answers: their request ids
 
 let shared; // the publisher of the process
+let options = {}; // of it
 let base; // fields of all its events
 
 const publisher = () => (shared ??= new Publisher());
 const mistake = (text) => publisher().mistake(text);
 
-/** Sets the publisher of the process, by its options or as it is, and fields of all its events. */
-function configure({ publisher: given, ...options } = {}) {
+/** Sets the publisher of the process, by its options or as it is, and fields of all its events. What was set before stays, unless it is set again. */
+function configure({ publisher: given, ...settings } = {}) {
   const own = {};
   const fields = {};
-  for (const [name, value] of Object.entries(options)) (PUBLISHER_OPTIONS.has(name) ? own : fields)[name] = value;
+  for (const [name, value] of Object.entries(settings)) (PUBLISHER_OPTIONS.has(name) ? own : fields)[name] = value;
   checkFields(fields);
   if (given) shared = given;
-  else if (Object.keys(own).length > 0) shared = new Publisher(own);
+  else if (Object.keys(own).length > 0) {
+    const next = new Publisher({ ...options, ...own });
+    options = { ...options, ...own };
+    shared = next; // the one before sends what it has
+  }
   base = { ...identity(), ...readFields(fields, mistake) };
   return publisher();
 }
@@ -56,6 +61,10 @@ function scope(fields, fn) {
 
 /** Publishes what a user thought of an answer: "up", "down", or a number with its `max`. */
 function feedback(requestId, rating, { comment, max, min, ...fields } = {}) {
+  if (typeof requestId !== 'string' && typeof requestId !== 'number') {
+    mistake('feedback without the id of a request is left out');
+    return false;
+  }
   return publisher().publish({
     event: 'llm_user_feedback',
     ...identity(),

@@ -33,10 +33,11 @@ function observe(fn, fields = {}) {
 function finishWith(call, result) {
   const isObject = result !== null && typeof result === 'object';
   if (isObject) call.isOf(result);
-  if (isObject && typeof result.getReader === 'function' && !result.locked) return watchReadable(result, new Watch(call, new OwnPieces(call)));
+  const isReadable = isObject && typeof result.getReader === 'function';
+  if (isReadable && Object.getPrototypeOf(result) === ReadableStream.prototype && !result.locked) return watchReadable(result, new Watch(call, new OwnPieces(call)));
   if (isObject && typeof result[Symbol.asyncIterator] === 'function') {
     const watch = new Watch(call, new OwnPieces(call), result.controller?.signal);
-    if (typeof result.next === 'function') return watchIterator(() => result, watch); // a generator
+    if (typeof result.next === 'function' && !isReadable) return watchIterator(() => result, watch); // a generator
     if (Object.isExtensible(result)) return watchIterable(result, watch);
   }
   call.set(unsetOnly(call, answerFields(result)));

@@ -27,7 +27,6 @@ class Connection {
         response.on('data', (piece) => (text.length < MAX_ANSWER ? (text += piece) : undefined));
         response.on('end', () => resolve({ status: response.statusCode, retryAfter: response.headers['retry-after'], text }));
         response.on('error', reject);
-        response.on('aborted', () => reject(new Error('connection closed')));
       });
       request.on('socket', (socket) => socket.unref());
       request.on('error', reject);

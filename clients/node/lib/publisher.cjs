@@ -31,8 +31,10 @@ class Publisher {
   #sending; // the promise of the batches that are under way
   #timer;
   #closed = false;
-  #off = ''; // why nothing is sent at all
+  #badURL = ''; // what is wrong with the address
+  #silent = false; // is set by the address "off"
   #wake; // ends a pause between attempts
+  #away = false; // the last attempt got no answer, which would have said when to come again
   #cutOff; // ends the attempt that is under way
   #connection;
   #exit; // the listener of beforeExit
@@ -53,14 +55,12 @@ class Publisher {
     this.prepare = options.prepare;
     this.#troubles = new Warner(options.logger);
     this.#notes = new Warner(options.logger);
-    if (this.url === 'off') this.#off = 'the address is "off"';
+    if (this.url === 'off') this.#silent = true;
     else if (/^https?:\/\/[^/]+/.test(this.url)) this.#connection = new Connection(this.url);
-    else if (options.url !== undefined) throw new TypeError(`evalworker: ${this.#badURL()}`);
-    else this.#off = this.#badURL(); // from the environment: it must not stop the application
-  }
-
-  #badURL() {
-    return `"${this.url}" is no URL of a sidecar; write http://host:8788`;
+    else {
+      this.#badURL = `"${this.url}" is no URL of a sidecar; write http://host:8788`;
+      if (options.url !== undefined) throw new TypeError(`evalworker: ${this.#badURL}`); // one from the environment must not stop the application
+    }
   }
 
   /** Queues an event. Returns false when it was dropped; `stats` says how many were. */
@@ -76,7 +76,8 @@ class Publisher {
   /** Is publish for an event that is a plain copy already. With `withheld`, its content stays behind, for that reason. */
   take(event, withheld) {
     try {
-      if (this.#off) return this.#off.startsWith('the address') ? false : this.#drop(1, this.#off);
+      if (this.#silent) return false;
+      if (this.#badURL) return this.#drop(1, this.#badURL);
       if (this.#closed) return this.#drop(1, 'published after close');
       if (this.waiting >= this.maxEvents) return this.#drop(1, 'the queue is full: the sidecar does not keep up or is away');
       if (withheld) event = this.#withhold(event, withheld);
@@ -163,17 +164,19 @@ class Publisher {
   async flush(timeout = 5000) {
     let timer;
     const late = new Promise((resolve) => (timer = setTimeout(resolve, timeout, false)));
-    this.#wake?.();
+    let watcher;
+    if (this.#away) this.#wake?.();
     try {
       const prepared = await Promise.race([Promise.all(this.#preparing), late]);
       if (prepared === false) return false;
       const goal = this.#queued;
       if (this.#settled >= goal) return true;
       this.#start();
-      const reached = new Promise((resolve) => this.#watchers.push({ goal, resolve }));
+      const reached = new Promise((resolve) => this.#watchers.push((watcher = { goal, resolve })));
       return await Promise.race([reached, late]);
     } finally {
       clearTimeout(timer);
+      this.#watchers = this.#watchers.filter((each) => each !== watcher);
     }
   }
 
@@ -267,6 +270,7 @@ class Publisher {
       this.#cutOff = () => limit.abort();
       try {
         const { status, retryAfter, text } = await this.#connection.post(headers, body, limit.signal);
+        this.#away = false;
         if (status === 413 && batch.length > 1) {
           const half = batch.length >> 1;
           await this.#send(batch.slice(0, half));
@@ -278,6 +282,7 @@ class Publisher {
         problem = `${this.url} answers ${status}`;
       } catch (error) {
         if (error?.code === 'ERR_INVALID_CHAR') throw error; // a token that no header may hold
+        this.#away = true;
         pause = Math.min(100 * 2 ** attempt, 5000);
         problem = `${this.url} does not answer: ${error?.name === 'AbortError' ? 'timeout' : error?.code ?? error?.name}`;
       } finally {

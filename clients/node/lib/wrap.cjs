@@ -12,6 +12,7 @@ const METHODS = [
   [['responses'], ResponsePieces],
   [['messages'], MessagePieces],
   [['beta', 'messages'], MessagePieces],
+  [['completions'], ChatPieces],
 ];
 const INPUTS = ['messages', 'input', 'system', 'instructions', 'prompt'];
 const MARK = Symbol('evalworker'); // of a method that is wrapped: its fields
@@ -27,7 +28,7 @@ function wrap(client, fields = {}) {
   let wrapped = 0;
   for (const [path, Pieces] of METHODS) {
     const resource = path.reduce((at, name) => at?.[name], client);
-    if (typeof resource?.create !== 'function') continue;
+    if (typeof resource?.create !== 'function' || (path[0] === 'completions' && !client.chat)) continue; // those of Anthropic have another form
     wrapped++;
     if (resource.create[MARK]) Object.assign(resource.create[MARK], own);
     else resource.create = wrapCreate(resource.create.bind(resource), Pieces, { provider: providerOf(client), ...own });

@@ -315,3 +315,16 @@ test('ai: a stream that is aborted, cancelled, or tells an error', async (t) => 
     ['error', 'cancelled', 'Looking.'], ['error', 'cancelled', 'Looking.'], ['error', 'RangeError', 'Looking.'],
   ]);
 });
+
+test('openai: text completions', async (t) => {
+  const { provider, published } = await start(t);
+  const whole = { id: 'c', object: 'text_completion', created: 1, model: 'm', choices: [{ index: 0, text: 'Hello.', logprobs: null, finish_reason: 'stop' }], usage: { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 } };
+  const part = (text, finish_reason = null) => ({ ...whole, choices: [{ index: 0, text, logprobs: null, finish_reason }], usage: null });
+  provider.answers.push(asJSON(whole), asStream([part('Hel'), part('lo.', 'stop'), { ...whole, choices: [] }]));
+  const client = evalworker.wrap(new OpenAI(options(provider)));
+  await client.completions.create({ model: 'm', prompt: 'Hi' });
+  await read(await client.completions.create({ model: 'm', prompt: 'Hi', stream: true }));
+  const events = await published(2);
+  for (const event of events) assert.deepEqual(event.output, whole);
+  sameMeasures(events, { input_tokens: 1, output_tokens: 2, finish_reason: 'stop', input: { prompt: 'Hi' } });
+});

@@ -205,3 +205,22 @@ test('a logger that throws reaches no request', () => {
   const publisher = new Publisher({ url: 'http://127.0.0.1:9', maxEvents: 0, logger: { warn() { throw new Error('no'); } } });
   assert.equal(publisher.publish({ request_id: 'a' }), false);
 });
+
+test('what configure has set stays until it is set again', async (t) => {
+  const sidecar = await serveSidecar(t);
+  evalworker.configure({ url: sidecar.url, linger: 1, service: 'api' });
+  evalworker.configure({ prepare: (event) => ({ ...event, comment: 'seen' }), version: '2' });
+  evalworker.observe(() => 'x');
+  assert.equal(await evalworker.flush(10_000), true);
+  assert.deepEqual(sidecar.events().map((e) => [e.comment, e.service, e.version]), [['seen', 'api', '2']]);
+  evalworker.configure({ prepare: undefined });
+});
+
+test('feedback needs the id of a request', async (t) => {
+  const sidecar = await serveSidecar(t);
+  evalworker.configure({ url: sidecar.url, linger: 1, logger: { warn() {} } });
+  assert.equal(evalworker.feedback(evalworker.requestId({}), 'up'), false);
+  assert.match(evalworker.stats().lastError, /without the id/);
+  await evalworker.flush();
+  assert.equal(sidecar.requests.length, 0);
+});
