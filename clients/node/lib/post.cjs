@@ -5,14 +5,16 @@ const https = require('node:https');
 
 const MAX_ANSWER = 1 << 20; // bytes of an answer that are kept
 
-/** A connection to the sidecar, kept open between requests. It does not keep the process alive. */
+/** A connection to the sidecar, kept open between requests. It does not keep the process alive. An address that is no URL is a TypeError. */
 class Connection {
   #url;
   #agent;
   #request;
 
   constructor(url) {
-    this.#url = new URL(url.replace(/\/+$/, '') + '/v1/events');
+    const base = new URL(url);
+    if (!/^https?:$/.test(base.protocol)) throw new TypeError('no URL of HTTP');
+    this.#url = new URL(base.pathname.replace(/\/+$/, '') + '/v1/events', base);
     this.#request = this.#url.protocol === 'https:' ? https.request : http.request;
     this.#agent = new (this.#url.protocol === 'https:' ? https : http).Agent({ keepAlive: true, maxSockets: 1 });
   }
@@ -32,6 +34,11 @@ class Connection {
       request.on('error', reject);
       request.end(body);
     });
+  }
+
+  /** The address as it may be told: without user and password. */
+  get origin() {
+    return this.#url.origin;
   }
 
   close() {

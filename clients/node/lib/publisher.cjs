@@ -22,7 +22,7 @@ const outside = new AsyncResource('evalworker'); // sending belongs to no reques
  */
 class Publisher {
   #queue = []; // buffers, each a line of JSON
-  #bytes = 0; // in the queue and in the batch that is sent
+  #bytes = 0; // of what waits: for the prepare hook, in the queue, in the batch that is sent
   #batch = 0; // events of the batch that is sent
   #preparing = new Set(); // promises of events whose prepare hook has not answered
   #queued = 0; // events that were ever in the queue
@@ -55,10 +55,14 @@ class Publisher {
     this.prepare = options.prepare;
     this.#troubles = new Warner(options.logger);
     this.#notes = new Warner(options.logger);
-    if (this.url === 'off') this.#silent = true;
-    else if (/^https?:\/\/[^/]+/.test(this.url)) this.#connection = new Connection(this.url);
-    else {
-      this.#badURL = `"${this.url}" is no URL of a sidecar; write http://host:8788`;
+    if (this.url === 'off') {
+      this.#silent = true;
+      return;
+    }
+    try {
+      this.#connection = new Connection(this.url);
+    } catch {
+      this.#badURL = `"${this.url.replace(/\/\/.*@/, '//')}" is no URL of a sidecar; write http://host:8788`;
       if (options.url !== undefined) throw new TypeError(`evalworker: ${this.#badURL}`); // one from the environment must not stop the application
     }
   }
@@ -66,7 +70,8 @@ class Publisher {
   /** Queues an event. Returns false when it was dropped; `stats` says how many were. */
   publish(event) {
     try {
-      return this.take(plain(event));
+      const copy = plain(event);
+      return copy && typeof copy === 'object' ? this.take(copy) : this.#drop(1, 'an event has to be an object');
     } catch (error) {
       if (error instanceof TooLargeError) return this.take(shallow(event), 'too_large');
       return this.#drop(1, `an event cannot be written as JSON: ${error?.name}`);
@@ -113,15 +118,22 @@ class Publisher {
       return failed(error);
     }
     if (typeof prepared?.then !== 'function') return ready(prepared);
+    const size = encode(event).length;
+    if (this.#bytes + size > this.maxBytes) return this.#drop(1, 'the queue is full: the prepare hook does not keep up');
+    this.#bytes += size;
     let timer;
     const late = new Promise((_, reject) => {
       timer = setTimeout(() => reject(new DOMException('late', 'TimeoutError')), PREPARE_TIMEOUT);
       timer.unref?.();
     });
     const waiting = Promise.race([prepared, late])
+      .finally(() => {
+        clearTimeout(timer);
+        this.#preparing.delete(waiting);
+        this.#bytes -= size;
+      })
       .then(ready, failed)
-      .catch((error) => this.#drop(1, `an event cannot be written as JSON: ${error?.name}`))
-      .finally(() => (clearTimeout(timer), this.#preparing.delete(waiting)));
+      .catch((error) => this.#drop(1, `an event cannot be written as JSON: ${error?.name}`));
     this.#preparing.add(waiting);
     this.#armExit();
     return true;
@@ -279,12 +291,12 @@ class Publisher {
         if (status !== 408 && status !== 429 && status < 500) return this.#readAnswer(batch.length, status, text);
         const seconds = Number(retryAfter ?? 1);
         pause = Math.min(Math.max(Number.isFinite(seconds) ? seconds : 1, 0.05), 30) * 1000;
-        problem = `${this.url} answers ${status}`;
+        problem = `${this.#connection.origin} answers ${status}`;
       } catch (error) {
         if (error?.code === 'ERR_INVALID_CHAR') throw error; // a token that no header may hold
         this.#away = true;
         pause = Math.min(100 * 2 ** attempt, 5000);
-        problem = `${this.url} does not answer: ${error?.name === 'AbortError' ? 'timeout' : error?.code ?? error?.name}`;
+        problem = `${this.#connection.origin} does not answer: ${error?.name === 'AbortError' ? 'timeout' : error?.code ?? error?.name}`;
       } finally {
         clearTimeout(late);
       }
@@ -309,23 +321,24 @@ class Publisher {
     } catch {
       // not the sidecar's own answer; the status says enough
     }
-    const accepted = Math.min(answer?.accepted ?? (status === 202 ? sent : 0), sent);
+    const accepted = Number.isInteger(answer?.accepted) ? Math.min(answer.accepted, sent) : status === 202 ? sent : 0;
     this.#counts.accepted += accepted;
     if (accepted < sent) {
       this.#counts.refused += sent - accepted;
-      this.#warn(`${this.url} answers ${status} and refuses ${sent - accepted} of ${sent} events: ${short(answer?.faults?.[0]?.problem ?? answer?.error ?? '')}`);
+      this.#warn(`${this.#connection.origin} answers ${status} and refuses ${sent - accepted} of ${sent} events: ${short(answer?.faults?.[0]?.problem ?? answer?.error ?? '')}`);
     }
     if (Array.isArray(answer?.warnings) && answer.warnings.length > 0) {
-      this.#counts.warnings += answer.warnings.length;
+      this.#counts.warnings += answer.warnings.length + (Number.isInteger(answer.more_warnings) ? answer.more_warnings : 0);
       this.#counts.lastWarning = short(answer.warnings[0]);
-      this.#notes.warn(`${this.url} warns of ${this.#counts.warnings} fields or events: ${this.#counts.lastWarning}`);
+      this.#notes.warn(`${this.#connection.origin} warns of ${this.#counts.warnings} fields or events: ${this.#counts.lastWarning}`);
     }
   }
 }
 
 /** Returns what an answer says as a short text, whatever its form is. */
 function short(said) {
-  return (typeof said === 'string' ? said : JSON.stringify(said) ?? '').slice(0, 300);
+  const parts = [said?.field, said?.problem, said?.mend].filter((part) => typeof part === 'string');
+  return (typeof said === 'string' ? said : parts.length > 0 ? parts.join(': ') : JSON.stringify(said) ?? '').slice(0, 300);
 }
 
 /** Returns the members of an event that are no objects, for one that is too large to be copied. */

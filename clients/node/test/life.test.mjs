@@ -112,13 +112,14 @@ test('a sidecar that is down shows in stats, and its return sends everything', a
   await once(taken, 'listening');
   const { port } = taken.address();
   await new Promise((resolve) => taken.close(resolve));
-  const publisher = new evalworker.Publisher({ url: `http://127.0.0.1:${port}`, linger: 1, maxEvents: 2, logger: { warn() {} } });
+  const publisher = new evalworker.Publisher({ url: `http://user:password@127.0.0.1:${port}`, linger: 1, maxEvents: 2, logger: { warn() {} } });
   for (const id of ['a', 'b', 'c']) publisher.publish({ request_id: id });
   assert.equal(await publisher.flush(150), false);
   const { retries, dropped, waiting, lastError } = publisher.stats();
   assert.ok(retries >= 1);
   assert.deepEqual([dropped, waiting], [1, 2]);
-  assert.match(lastError, /does not answer: ECONNREFUSED/);
+  assert.match(lastError, /127.0.0.1:\d+ does not answer: ECONNREFUSED/);
+  assert.ok(!lastError.includes('password'));
   const sidecar = await serve([], (body) => [202, 'application/json', JSON.stringify({ accepted: body.split('\n').length - 1 })], port);
   t.after(sidecar.close);
   assert.equal(await publisher.close(10_000), true);
@@ -139,4 +140,17 @@ test('with the address "off" nothing is sent and nothing is told', async () => {
   assert.equal(publisher.publish({ request_id: 'a' }), false);
   assert.equal(await publisher.close(10), true);
   assert.deepEqual([told.length, publisher.stats().dropped], [0, 0]);
+});
+
+test('events that a prepare hook keeps are bounded in bytes as well', async () => {
+  const publisher = new evalworker.Publisher({ url: 'http://127.0.0.1:9', maxBytes: 1000, logger: { warn() {} }, prepare: () => new Promise(() => {}) });
+  for (let i = 0; i < 100; i++) publisher.publish({ request_id: 'é'.repeat(50) });
+  assert.deepEqual([publisher.stats().waiting, publisher.stats().dropped], [8, 92]);
+  assert.equal(publisher.publish('no event'), false);
+  assert.equal(publisher.publish(null), false);
+});
+
+test('a process whose prepare hook never answers ends', { timeout: 30_000 }, async () => {
+  const { exit } = await run(`evalworker.configure({ exitTimeout: 100, prepare: () => new Promise(() => {}) }); evalworker.observe(() => 1);`, { EVALWORKER_URL: 'http://127.0.0.1:9' });
+  assert.deepEqual(await exit, [0, null]);
 });

@@ -103,8 +103,11 @@ test('observe and feedback', async (t) => {
 test('an address that is no URL reaches no request', async () => {
   const path = createRequire(import.meta.url).resolve('../index.cjs');
   const code = `const e = require(${JSON.stringify(path)}); e.observe(async () => 'Hello.', { input: 'Hi' }).then((answer) => console.log(answer, e.feedback('r', 'up')))`;
-  const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', code], { timeout: 30_000, env: { ...process.env, EVALWORKER_URL: 'sidecar:8788' } });
-  assert.equal(stdout.trim(), 'Hello. false');
-  assert.match(stderr, /is no URL of a sidecar/);
+  for (const url of ['sidecar:8788', 'http://sidecar:99999', 'http://']) {
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, ['-e', code], { timeout: 30_000, env: { ...process.env, EVALWORKER_URL: url } });
+    assert.equal(stdout.trim(), 'Hello. false');
+    assert.match(stderr, /is no URL of a sidecar/);
+    assert.throws(() => new Publisher({ url }), TypeError);
+  }
 });
 

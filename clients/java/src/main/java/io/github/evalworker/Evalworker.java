@@ -557,10 +557,10 @@ public final class Evalworker implements AutoCloseable {
           return response;
         }
         wait = retryAfter(response.headers().firstValue("Retry-After").orElse("1"));
-        count("retries", 1, address + " answers " + status);
+        count("retries", 1, address.getHost() + " answers " + status);
       } catch (IOException e) {
         wait = Math.min(100L << Math.min(attempt, 10), 5_000);
-        count("retries", 1, address + " does not answer: " + e.getClass().getSimpleName());
+        count("retries", 1, address.getHost() + ":" + address.getPort() + " does not answer: " + e.getClass().getSimpleName());
       }
       Thread.sleep(wait);
     }
@@ -583,11 +583,11 @@ public final class Evalworker implements AutoCloseable {
     long taken = Math.min(accepted.find() ? Long.parseLong(accepted.group(1)) : status == 202 ? sent : 0, sent);
     count("accepted", taken, null);
     if (taken < sent) {
-      count("refused", sent - taken, address + " answers " + status + ": " + body.substring(0, Math.min(body.length(), 500)));
+      count("refused", sent - taken, address.getHost() + " answers " + status + ": " + body.substring(0, Math.min(body.length(), 500)));
     }
     Matcher warnings = WARNINGS.matcher(body);
     if (warnings.find()) {
-      count("warnings", 1, address + " warns: " + warnings.group(1).substring(0, Math.min(warnings.group(1).length(), 300)));
+      count("warnings", 1, address.getHost() + " warns: " + warnings.group(1).substring(0, Math.min(warnings.group(1).length(), 300)));
     }
   }
 }
