@@ -142,6 +142,30 @@ test('an answer without an end does not fill the memory', { timeout: 20_000 }, a
   assert.deepEqual([event.content_withheld, event.status, event.output, event.input], ['too_large', 'success', undefined, undefined]);
 });
 
+test('streams of the AI SDK and of observe that nobody reads', { timeout: 20_000 }, async () => {
+  const middleware = evalworker.middleware({ prompt_name: 'p' });
+  const hanging = () => new ReadableStream({ start: (controller) => controller.enqueue({ type: 'text-delta', id: '1', delta: 'Hel' }) });
+  const left = {
+    'ai, not read': async () => void (await middleware.wrapStream({ doStream: async () => ({ stream: hanging() }), params: {}, model: {} })),
+    'ai, forgotten': async () => void (await (await middleware.wrapStream({ doStream: async () => ({ stream: hanging() }), params: {}, model: {} })).stream.getReader().read()),
+    'observe, a stream': async () => void evalworker.observe(hanging, { prompt_name: 'p' }),
+    'observe, a generator': async () => void evalworker.observe(async function* () { yield 1; }, { prompt_name: 'p' }),
+    'observe, an iterable': async () => void evalworker.observe(() => ({ async *[Symbol.asyncIterator]() { yield 1; } }), { prompt_name: 'p' }),
+  };
+  for (const [name, leave] of Object.entries(left)) {
+    const before = sidecar.events().length;
+    await leave();
+    while (sidecar.events().length === before) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    const event = sidecar.events().at(-1);
+    assert.deepEqual([event.error_type, event.prompt_name, event.streaming], ['cancelled', 'p', true], name);
+  }
+  await evalworker.flush();
+  assert.equal(sidecar.events().length, Object.keys(left).length);
+});
+
 test('anthropic: a message stream that is aborted', { timeout: 20_000 }, async (t) => {
   const own = await serveStream([
     { type: 'message_start', message: { id: 'm', type: 'message', role: 'assistant', model: 'claude', content: [], usage: { input_tokens: 3, output_tokens: 1 } } },
