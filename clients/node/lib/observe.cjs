@@ -31,6 +31,15 @@ function observe(fn, fields = {}) {
 }
 
 function finishWith(call, result) {
+  try {
+    return watchResult(call, result);
+  } catch {
+    call.finish(); // a result that cannot be watched, such as one whose members cannot be set
+    return result;
+  }
+}
+
+function watchResult(call, result) {
   const isObject = result !== null && typeof result === 'object';
   if (isObject) call.isOf(result);
   const isReadable = isObject && typeof result.getReader === 'function';
@@ -38,7 +47,7 @@ function finishWith(call, result) {
   if (isObject && typeof result[Symbol.asyncIterator] === 'function') {
     const watch = new Watch(call, new OwnPieces(call), result.controller?.signal);
     if (typeof result.next === 'function' && !isReadable) return watchIterator(() => result, watch); // a generator
-    if (Object.isExtensible(result)) return watchIterable(result, watch);
+    return watchIterable(result, watch);
   }
   call.set(unsetOnly(call, answerFields(result)));
   call.finish();

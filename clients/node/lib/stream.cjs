@@ -11,6 +11,7 @@ class Watch {
   #call;
   #pieces;
   #signal;
+  #begun = false; // a piece has come
   #over = false;
   // An error that made the library abort comes right behind, and says more.
   #aborted = () => setImmediate(() => this.end(cancelled()));
@@ -28,6 +29,7 @@ class Watch {
 
   piece(piece) {
     if (this.#over || !this.#pieces) return;
+    this.#begun = true;
     try {
       if (this.#pieces.add(piece)) this.#call.firstToken();
     } catch (error) {
@@ -47,7 +49,7 @@ class Watch {
     this.#signal?.removeEventListener('abort', this.#aborted);
     error ??= this.#pieces?.error ?? (this.#signal?.aborted ? cancelled() : undefined); // the libraries end an aborted stream without an error
     try {
-      if (this.#pieces) this.#call.set(this.#pieces.fields());
+      if (this.#pieces && (this.#begun || error === undefined)) this.#call.set(this.#pieces.fields()); // else nothing is known of the answer
     } catch {
       // pieces in an order that is not known; the event goes without the answer
     }

@@ -51,9 +51,11 @@ test('async generators, iterables and ReadableStreams', async (t) => {
   assert.equal(await new Response(evalworker.observe(bytes)).text(), 'Hello.');
   await evalworker.observe(bytes).cancel();
   await assert.rejects(read(evalworker.observe(async function* () { yield 'Hel'; throw new RangeError('x'); })), RangeError);
-  const events = await published(6);
+  const frozen = Object.freeze({ ...iterable });
+  assert.equal(evalworker.observe(() => frozen), frozen);
+  const events = await published(7);
   assert.deepEqual(events.map((e) => [e.output, e.error_type]), [
-    ['Hello.', undefined], ['Hel', 'cancelled'], ['Hello.', undefined], ['Hello.', undefined], ['', 'cancelled'], ['Hel', 'RangeError'],
+    ['Hello.', undefined], ['Hel', 'cancelled'], ['Hello.', undefined], ['Hello.', undefined], [undefined, 'cancelled'], ['Hel', 'RangeError'], [undefined, undefined],
   ]);
   assert.ok(events[0].first_token_latency_ms >= 0 && events[0].streaming);
 });

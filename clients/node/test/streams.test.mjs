@@ -45,6 +45,7 @@ async function onlyEvent() {
 }
 
 const isCancelled = (event, text) => {
+  assert.equal(event.output === undefined, text === undefined);
   assert.deepEqual([event.status, event.error_type, event.streaming, event.prompt_name], ['error', 'cancelled', true, 'p']);
   assert.equal(event.output?.choices?.[0]?.message.content, text);
 };
