@@ -36,7 +36,18 @@ final class Content {
     return to;
   }
 
+  /** Copies a value that has a name; one that cannot be read costs itself only. */
   Object value(Object value, String name) {
+    try {
+      return copy(value, name);
+    } catch (TooLarge e) {
+      throw e;
+    } catch (RuntimeException e) {
+      return "[unreadable]";
+    }
+  }
+
+  private Object copy(Object value, String name) {
     spend(1);
     if (value == null || value instanceof Boolean) {
       return value;
@@ -45,7 +56,7 @@ final class Content {
     } else if (value instanceof byte[]) {
       return describe((byte[]) value, "");
     } else if (value instanceof Optional) {
-      return value(((Optional<?>) value).orElse(null), name);
+      return copy(((Optional<?>) value).orElse(null), name);
     } else if (!(value instanceof Map || value instanceof Iterable || value.getClass().isArray())) {
       return text(String.valueOf(value), name);
     } else if (above.size() >= MAX_DEPTH || above.put(value, value) != null) {

@@ -68,6 +68,8 @@ public final class Evalworker implements AutoCloseable {
   private final ArrayDeque<byte[]> queue = new ArrayDeque<>(); // lines of JSON; guarded by lock, as all below
   private long bytes; // in the queue and in the batch that is sent
   private int sending; // events of that batch
+  private long queued; // events that were ever in the queue
+  private long settled; // those of them that are sent, refused or dropped
   private boolean closed;
   private Thread thread;
   private long warned; // when, in nanoseconds
@@ -388,14 +390,21 @@ public final class Evalworker implements AutoCloseable {
   // ---- from the queue to the sidecar
 
   private boolean queue(byte[] line) {
+    String fault = tryToQueue(line);
+    return fault == null || count("dropped", 1, fault);
+  }
+
+  /** Returns why there is no place for the event, or null. */
+  private String tryToQueue(byte[] line) {
     synchronized (lock) {
       if (closed) {
-        return count("dropped", 1, "published after close");
+        return "published after close";
       }
       if (queue.size() + sending >= maxEvents || bytes + line.length > maxBytes) {
-        return count("dropped", 1, "the queue is full: the sidecar does not keep up or is away");
+        return "the queue is full: the sidecar does not keep up or is away";
       }
       queue.add(line);
+      queued++;
       bytes += line.length;
       if (thread == null) {
         thread = new Thread(this::sendAll, "evalworker");
@@ -403,15 +412,21 @@ public final class Evalworker implements AutoCloseable {
         thread.start();
       }
       lock.notifyAll();
-      return true;
+      return null;
     }
   }
 
-  /** Waits until nothing waits any more. Returns false when the time was not enough. */
+  /** Waits until the sidecar has answered for all events published before. Returns false when the time was not enough. */
   public boolean flush(Duration timeout) throws InterruptedException {
+    return await(timeout, false);
+  }
+
+  /** Is flush; with later, what is published meanwhile counts as well. */
+  private boolean await(Duration timeout, boolean later) throws InterruptedException {
     long end = System.nanoTime() + timeout.toNanos();
     synchronized (lock) {
-      for (long left; !queue.isEmpty() || sending > 0; lock.wait(left)) {
+      long goal = queued;
+      for (long left; settled < (later ? queued : goal); lock.wait(left)) {
         left = (end - System.nanoTime()) / 1_000_000;
         if (left <= 0) {
           return false;
@@ -431,19 +446,23 @@ public final class Evalworker implements AutoCloseable {
   public boolean close(Duration timeout) {
     boolean sent = false;
     try {
-      sent = flush(timeout);
+      sent = await(timeout, true);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+    int left;
     synchronized (lock) {
       closed = true;
-      if (!queue.isEmpty()) {
-        count("dropped", queue.size(), "closed before they were sent");
-        queue.clear();
-      }
+      left = queue.size();
+      settled += left;
+      queue.clear();
       if (thread != null) {
         thread.interrupt(); // ends an attempt, or a pause between two
       }
+      lock.notifyAll();
+    }
+    if (left > 0) {
+      count("dropped", left, "closed before they were sent");
     }
     return sent;
   }
@@ -511,6 +530,7 @@ public final class Evalworker implements AutoCloseable {
       send(batch);
       synchronized (lock) {
         bytes -= size;
+        settled += sending;
         sending = 0;
         lock.notifyAll();
       }

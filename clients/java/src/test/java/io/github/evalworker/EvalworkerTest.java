@@ -115,9 +115,15 @@ class EvalworkerTest {
   void whatJsonHasNoFormFor() throws Exception {
     List<Object> circular = new ArrayList<>();
     circular.add(circular);
-    evalworker.publish(Map.of("a", Double.NaN, "b", new byte[3], "c", circular, "d", new int[] {1, 2}, "e", Map.of(), "f", "\ud800"));
+    Object broken = new Object() {
+      @Override
+      public String toString() {
+        throw new IllegalStateException("no");
+      }
+    };
+    evalworker.publish(Map.of("g", List.of(1, broken), "a", Double.NaN, "b", new byte[3], "c", circular, "d", new int[] {1, 2}, "e", Map.of(), "f", "\ud800"));
     assertTrue(evalworker.flush(Duration.ofSeconds(30)));
-    for (String want : List.of("\"a\":null", "\"b\":\"[data, 3 B, sha256:", "\"c\":[\"[circular]\"]", "\"d\":[1,2]", "\"e\":{}", "\"f\":\"\\ud800\"")) {
+    for (String want : List.of("\"g\":[1,\"[unreadable]\"]", "\"a\":null", "\"b\":\"[data, 3 B, sha256:", "\"c\":[\"[circular]\"]", "\"d\":[1,2]", "\"e\":{}", "\"f\":\"\\ud800\"")) {
       assertTrue(lines.get(0).contains(want), lines.get(0));
     }
   }
@@ -268,6 +274,26 @@ class EvalworkerTest {
     }
     assertEquals(2L, evalworker.stats().get("warnings"));
     assertTrue(told.size() == 1 && told.get(0).contains("unknown field usage"), told.toString());
+  }
+
+  @Test
+  void flushWaitsForWhatWasPublishedBefore() throws Exception {
+    var over = new java.util.concurrent.atomic.AtomicBoolean();
+    Thread more = new Thread(() -> {
+      while (!over.get()) {
+        evalworker.publish(Map.of("request_id", "later"));
+        java.util.concurrent.locks.LockSupport.parkNanos(100_000);
+      }
+    });
+    evalworker.publish(Map.of("request_id", "first"));
+    more.start();
+    try {
+      assertTrue(evalworker.flush(Duration.ofSeconds(30)));
+      assertTrue(lines.get(0).contains("first"));
+    } finally {
+      over.set(true);
+      more.join();
+    }
   }
 
   @Test
