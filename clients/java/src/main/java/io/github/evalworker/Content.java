@@ -14,6 +14,8 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import javax.crypto.Mac;
+import javax.crypto.spec.SecretKeySpec;
 
 /** Copies one event to maps, lists, texts, numbers and booleans, with base64 and bytes as their type, size and digest, and writes it as JSON. */
 final class Content {
@@ -129,6 +131,22 @@ final class Content {
   static final class TooLarge extends RuntimeException {
     private TooLarge() {
       super("too large", null, false, false);
+    }
+  }
+
+  /** Returns a user's SHA-256, or HMAC-SHA-256 with the key EVALWORKER_USER_KEY, without which an e-mail address can be found by trying. */
+  static String hashUser(String user) {
+    String key = Objects.requireNonNullElse(System.getenv("EVALWORKER_USER_KEY"), "");
+    byte[] text = user.getBytes(StandardCharsets.UTF_8);
+    try {
+      if (key.isEmpty()) {
+        return sha256(text);
+      }
+      Mac mac = Mac.getInstance("HmacSHA256");
+      mac.init(new SecretKeySpec(key.getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
+      return hex(mac.doFinal(text));
+    } catch (GeneralSecurityException e) {
+      throw new IllegalStateException("every Java has HmacSHA256", e);
     }
   }
 

@@ -5,8 +5,6 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.nio.charset.StandardCharsets;
-import java.security.GeneralSecurityException;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
@@ -27,8 +25,6 @@ import java.util.function.UnaryOperator;
 import java.util.logging.Logger;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import javax.crypto.Mac;
-import javax.crypto.spec.SecretKeySpec;
 
 /**
  * Publishes finished requests to language models to evalworker, through the sidecar {@code
@@ -298,26 +294,10 @@ public final class Evalworker implements AutoCloseable {
       Object value = pairs[i + 1];
       if (value != null) {
         boolean user = name.equals("user");
-        out.put(user ? "user_id_hash" : name.equals("session") || name.equals("tenant") ? name + "_id" : name, user ? hashUser(value.toString()) : value);
+        out.put(user ? "user_id_hash" : name.equals("session") || name.equals("tenant") ? name + "_id" : name, user ? Content.hashUser(value.toString()) : value);
       }
     }
     return out;
-  }
-
-  /** Returns a user's SHA-256, or HMAC-SHA-256 with the key EVALWORKER_USER_KEY, without which an e-mail address can be found by trying. */
-  private static String hashUser(String user) {
-    String key = Objects.requireNonNullElse(System.getenv("EVALWORKER_USER_KEY"), "");
-    byte[] text = user.getBytes(StandardCharsets.UTF_8);
-    try {
-      if (key.isEmpty()) {
-        return Content.sha256(text);
-      }
-      Mac mac = Mac.getInstance("HmacSHA256");
-      mac.init(new SecretKeySpec(key.getBytes(StandardCharsets.UTF_8), "HmacSHA256"));
-      return Content.hex(mac.doFinal(text));
-    } catch (GeneralSecurityException e) {
-      throw new IllegalStateException("every Java has HmacSHA256", e);
-    }
   }
 
   // ---- from an event to a line in the queue
