@@ -59,11 +59,11 @@ class ChatPieces extends Pieces {
     for (const [name, value] of Object.entries(rest)) if (value != null) this.#whole[name] = value;
     this.#whole.object = typeof object === 'string' ? object.replace(/\.chunk$/, '') : 'chat.completion';
     let shown = false;
-    for (const { index = 0, delta, text, ...more } of choices ?? []) {
+    for (const { index = 0, delta, text, logprobs, ...more } of choices ?? []) {
       if (!(index >= 0 && index < MAX_INDEX)) continue;
       const choice = (this.#choices[index] ??= { index, ...(delta ? { message: { role: 'assistant', content: null } } : { text: '' }) });
-      this.merge(choice, { ...more, finish_reason: null });
-      if (more.finish_reason != null) choice.finish_reason = more.finish_reason;
+      for (const [name, value] of Object.entries(more)) choice[name] = value ?? choice[name] ?? null; // each piece has it whole
+      if (logprobs !== undefined) this.merge(choice, { logprobs });
       if (delta) this.merge(choice.message, delta);
       if (text) choice.text += this.keep(text);
       shown ||= Boolean(text) || Object.entries(delta ?? {}).some(([name, value]) => name !== 'role' && value != null && value.length !== 0);

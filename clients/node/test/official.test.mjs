@@ -19,7 +19,7 @@ const CHAT = {
   id: 'chatcmpl-1', object: 'chat.completion', created: 1, model: 'gpt-5-2026', service_tier: 'default', system_fingerprint: 'fp', citations: ['http://a.b'],
   choices: [
     {
-      index: 0, finish_reason: 'tool_calls', logprobs: { content: [token('Look'), token('ing.')], refusal: null },
+      index: 0, finish_reason: 'tool_calls', content_filter_results: { hate: { filtered: false, severity: 'safe' } }, logprobs: { content: [token('Look'), token('ing.')], refusal: null },
       message: {
         role: 'assistant', content: 'Looking.', refusal: null, reasoning_content: 'Hmm, so.',
         annotations: [{ type: 'url_citation', url_citation: { url: 'http://a.b', start_index: 0, end_index: 4 } }],
@@ -36,7 +36,7 @@ const CHAT = {
 };
 const piece = (index, delta, more = {}) => {
   const { choices: _, usage: __, ...head } = CHAT;
-  return { ...head, object: 'chat.completion.chunk', choices: [{ index, delta, logprobs: null, finish_reason: null, ...more }], usage: null };
+  return { ...head, object: 'chat.completion.chunk', choices: [{ index, delta, logprobs: null, finish_reason: null, ...(index === 0 && { content_filter_results: CHAT.choices[0].content_filter_results }), ...more }], usage: null };
 };
 const audio = CHAT.choices[0].message.audio;
 const CHUNKS = [
