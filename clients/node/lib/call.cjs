@@ -136,10 +136,11 @@ class Call {
 
   /** Notes that the first piece of a streamed answer is there. */
   firstToken() {
-    this.#event.first_token_latency_ms ??= this.#elapsed();
+    this.#event.first_token_latency_ms ??= this.elapsed();
   }
 
-  #elapsed() {
+  /** Returns the milliseconds since the request began. */
+  elapsed() {
     return Math.round((performance.now() - this.#began) * 1000) / 1000;
   }
 
@@ -152,7 +153,7 @@ class Call {
     if (this.#over) return;
     this.#over = true;
     const event = this.#event;
-    event.llm_latency_ms ??= this.#elapsed();
+    event.llm_latency_ms ??= this.elapsed();
     event.occurred_at = new Date().toISOString();
     if (error !== undefined) {
       event.status = 'error';

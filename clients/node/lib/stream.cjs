@@ -12,6 +12,7 @@ class Watch {
   #pieces;
   #signal;
   #begun = false; // a piece has come
+  #last; // milliseconds to the last piece
   #over = false;
   // An error that made the library abort comes right behind, and says more.
   #aborted = () => setImmediate(() => this.end(cancelled()));
@@ -19,6 +20,7 @@ class Watch {
   constructor(call, pieces, signal) {
     this.#call = call;
     this.#pieces = pieces;
+    this.#last = call.elapsed();
     call.set({ streaming: true });
     if (signal?.aborted) this.#aborted();
     else if (typeof signal?.addEventListener === 'function') {
@@ -30,6 +32,7 @@ class Watch {
   piece(piece) {
     if (this.#over || !this.#pieces) return;
     this.#begun = true;
+    this.#last = this.#call.elapsed();
     try {
       if (this.#pieces.add(piece)) this.#call.firstToken();
     } catch (error) {
@@ -41,6 +44,12 @@ class Watch {
   #dropPieces() {
     this.#pieces = undefined;
     this.#call.withhold('too_large');
+  }
+
+  /** Is end for a stream that is garbage: the time until then is not the model's. */
+  lost() {
+    this.#call.set({ llm_latency_ms: this.#last });
+    this.end(cancelled());
   }
 
   end(error) {
@@ -58,7 +67,7 @@ class Watch {
   }
 }
 
-const lost = new FinalizationRegistry((watch) => watch.end(cancelled())); // a watch never holds what it is registered for
+const lost = new FinalizationRegistry((watch) => watch.lost()); // a watch never holds what it is registered for
 
 /** Returns an iterator that passes on what iterate's has. */
 function watchIterator(iterate, watch) {
@@ -125,9 +134,9 @@ function watchReadable(stream, watch) {
   return watched;
 }
 
-/** Calls end when an object is garbage, unless the function that is returned is called before. */
-function onceLost(object, end) {
-  const watch = { end };
+/** Calls fn when an object is garbage, unless the function that is returned is called before. */
+function onceLost(object, fn) {
+  const watch = { lost: fn };
   lost.register(object, watch, watch);
   return () => lost.unregister(watch);
 }

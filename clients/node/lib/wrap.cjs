@@ -97,12 +97,16 @@ function watchAnswer(promise, call, Pieces) {
   };
   if (typeof promise?.parseResponse !== 'function' || !promise.responsePromise) return Promise.resolve(promise).then(seen, failed);
   const parse = promise.parseResponse;
-  const asked = onceLost(promise.responsePromise, () => call.finish());
+  let arrived; // milliseconds to the answer's beginning
+  const asked = onceLost(promise.responsePromise, () => call.set({ llm_latency_ms: arrived }).finish());
   promise.parseResponse = (...args) => {
     asked();
     return parse(...args).then(seen, failed);
   };
-  promise.responsePromise.catch((error) => call.fail(error));
+  promise.responsePromise.then(
+    () => (arrived = call.elapsed()),
+    (error) => call.fail(error),
+  );
   return promise;
 }
 

@@ -51,8 +51,13 @@ const isCancelled = (event, text) => {
 };
 
 test('a stream that nobody iterates', { timeout: 20_000 }, async () => {
+  const began = performance.now();
   await (async () => void (await client.chat.completions.create(ASK)))();
-  isCancelled(await onlyEvent(), undefined);
+  const most = performance.now() - began;
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  const event = await onlyEvent();
+  isCancelled(event, undefined);
+  assert.ok(event.llm_latency_ms <= most, 'the time until the garbage collection is not the model\'s');
 });
 
 test('a stream whose iterator is forgotten halfway', { timeout: 20_000 }, async () => {
@@ -113,8 +118,12 @@ test('a helper of the library that is aborted', { timeout: 20_000 }, async () =>
 });
 
 test('a request whose answer nobody asks for, or only asResponse', { timeout: 20_000 }, async () => {
+  const began = performance.now();
   await (async () => void (await client.chat.completions.create({ ...ASK, stream: false }).asResponse()))();
+  const most = performance.now() - began + 1;
+  await new Promise((resolve) => setTimeout(resolve, 20));
   const event = await onlyEvent();
+  assert.ok(event.llm_latency_ms <= most);
   assert.deepEqual([event.status, event.output, event.model], ['success', undefined, 'm']);
 });
 
