@@ -14,19 +14,20 @@ const { Watch, watchReadable } = require('./stream.cjs');
 function middleware(fields = {}) {
   checkFields(fields);
   const own = readFields(fields, mistake);
-  const attempts = new WeakMap(); // of a prompt, which the SDK passes again with each attempt
+  const failures = new WeakMap(); // of a prompt, which the SDK passes again with the next attempt
 
   function begin(params, model) {
     const call = new Call(lenient(params?.providerOptions?.evalworker), { provider: model?.provider, model: model?.modelId, ...own });
-    const before = attempts.get(params?.prompt) ?? 0;
-    if (params?.prompt) attempts.set(params.prompt, before + 1);
-    return call.set({ input: params?.prompt, tools: params?.tools?.length ? params.tools : undefined, retry_count: before });
+    return call.set({ input: params?.prompt, tools: params?.tools?.length ? params.tools : undefined, retry_count: failures.get(params?.prompt) ?? 0 });
   }
 
-  async function run(call, request) {
+  async function run(call, request, prompt) {
     try {
-      return await request();
+      const result = await request();
+      failures.delete(prompt);
+      return result;
     } catch (error) {
+      if (prompt && typeof prompt === 'object') failures.set(prompt, (failures.get(prompt) ?? 0) + 1);
       call.fail(error);
       throw error;
     }
@@ -36,7 +37,7 @@ function middleware(fields = {}) {
     specificationVersion: 'v3',
     wrapGenerate: async ({ doGenerate, params, model }) => {
       const call = begin(params, model);
-      const result = await run(call, doGenerate);
+      const result = await run(call, doGenerate, params?.prompt);
       const { request: _, response, ...answer } = result;
       call.set(resultFields({ ...answer, response: response && { ...response, headers: undefined, body: undefined } })).finish();
       return result;
@@ -44,7 +45,7 @@ function middleware(fields = {}) {
     wrapStream: async ({ doStream, params, model }) => {
       const call = begin(params, model);
       call.set({ streaming: true });
-      const result = await run(call, doStream);
+      const result = await run(call, doStream, params?.prompt);
       return { ...result, stream: watchReadable(result.stream, new Watch(call, new PartPieces(), params?.abortSignal)) };
     },
   };

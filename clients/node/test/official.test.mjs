@@ -290,8 +290,12 @@ test('ai: a 429 is an event of its own, and the next attempt says which one it i
   };
   const model = wrapLanguageModel({ model: new MockLanguageModelV3({ doGenerate }), middleware: evalworker.middleware() });
   await generateText({ model, prompt: 'Hi', maxRetries: 1 });
-  const events = await published(2);
-  assert.deepEqual(events.map((e) => [e.status, e.error_type, e.retry_count]), [['error', 'AI_APICallError', 0], ['success', undefined, 1]]);
+  const prompt = []; // the same prompt again is no retry
+  answers.push(RESULT, RESULT);
+  await model.doGenerate({ prompt });
+  await model.doGenerate({ prompt });
+  const events = await published(4);
+  assert.deepEqual(events.map((e) => [e.status, e.error_type, e.retry_count]), [['error', 'AI_APICallError', 0], ['success', undefined, 1], ['success', undefined, 0], ['success', undefined, 0]]);
 });
 
 test('ai: a stream that is aborted, cancelled, or tells an error', async (t) => {
