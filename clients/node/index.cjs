@@ -1,11 +1,13 @@
 'use strict';
 
-const { Publisher } = require('./lib/publisher.cjs');
-const { Call, configure, feedback, observe, publisher, scope } = require('./lib/call.cjs');
-const { wrap } = require('./lib/wrap.cjs');
+const { configure, feedback, publisher, requestId, scope } = require('./lib/call.cjs');
 const { middleware } = require('./lib/vercel.cjs');
+const { observe } = require('./lib/observe.cjs');
+const { Publisher } = require('./lib/publisher.cjs');
+const { wrap } = require('./lib/wrap.cjs');
 
-/** Resolves when the sidecar has everything; await it at the end of a serverless function and on SIGTERM. */
 const flush = (timeout) => publisher().flush(timeout);
+const close = (timeout) => publisher().close(timeout);
+const stats = () => publisher().stats();
 
-module.exports = { Call, Publisher, configure, feedback, flush, middleware, observe, publisher, scope, wrap };
+module.exports = { Publisher, close, configure, feedback, flush, middleware, observe, publisher, requestId, scope, stats, wrap };

@@ -1,4 +1,4 @@
 import evalworker from './index.cjs';
 
-export const { Call, Publisher, configure, feedback, flush, middleware, observe, publisher, scope, wrap } = evalworker;
+export const { Publisher, close, configure, feedback, flush, middleware, observe, publisher, requestId, scope, stats, wrap } = evalworker;
 export default evalworker;

@@ -2,195 +2,177 @@
 
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { randomUUID } = require('node:crypto');
-const { Publisher, encode } = require('./publisher.cjs');
-
-/** Fields that a scope, `wrap` and a single request may set; the names are those of the event. */
-const FIELDS = new Set(
-  ('request_id session_id tenant_id tenant_tier user_id_hash service environment version feature prompt_name prompt_version ' +
-    'prompt_variant prompt_environment provider model output_schema expected retrieval tools user_rating user_rating_min user_rating_max ' +
-    'task_completed estimated_cost_usd cache_hit trace_context').split(' '),
-);
+const { OF_CALL, checkFields, readFields } = require('./fields.cjs');
+const { TooLargeError } = require('./plain.cjs');
+const { Publisher } = require('./publisher.cjs');
+const { traceContext } = require('./trace.cjs');
 
 const scopes = new AsyncLocalStorage();
-const current = new AsyncLocalStorage(); // the call that the library makes requests for
+const current = new AsyncLocalStorage(); // the call that a library makes requests for
+const ids = new WeakMap(); // of answers: their request ids
 
 let shared; // the publisher of the process
-let base = {};
+let options = {}; // of it
+let base; // fields of all its events
 
-function checkFields(fields) {
-  for (const name of Object.keys(fields ?? {})) {
-    if (!FIELDS.has(name)) throw new TypeError(`evalworker: "${name}" is no field; the fields are ${[...FIELDS].sort().join(', ')}`);
-  }
-}
+const publisher = () => (shared ??= new Publisher());
+const mistake = (text) => publisher().mistake(text);
 
-/** Returns the fields of a single request without those that are none: a mistake there must not fail the request. */
-function knownFields(fields) {
-  const unknown = Object.keys(fields ?? {}).find((name) => !FIELDS.has(name));
-  if (unknown) console.warn(`evalworker: "${unknown}" is no field and is left out`);
-  return Object.fromEntries(Object.entries(fields ?? {}).filter(([name]) => FIELDS.has(name)));
-}
-
-function publisher() {
-  return (shared ??= new Publisher());
-}
-
-/** Publishes an event. It never throws, even when the address of the sidecar is no URL. */
-function publish(event) {
-  try {
-    return publisher().publish(event);
-  } catch (error) {
-    console.warn(`evalworker: a request is not published: ${error?.message}`);
-    return false;
-  }
-}
-
-function configure({ publisher: own, ...fields } = {}) {
+/** Sets the publisher of the process, by its options or as it is, and fields of all its events. What was set before stays, unless it is set again. */
+function configure({ publisher: given, ...settings } = {}) {
+  const own = {};
+  const fields = {};
+  for (const [name, value] of Object.entries(settings)) (PUBLISHER_OPTIONS.has(name) ? own : fields)[name] = value;
   checkFields(fields);
-  if (own) shared = own;
-  base = { ...base, ...fields };
+  if (given) shared = given;
+  else if (Object.keys(own).length > 0) {
+    const next = new Publisher({ ...options, ...own });
+    options = { ...options, ...own };
+    shared = next; // the one before sends what it has
+  }
+  base = { ...identity(), ...readFields(fields, mistake) };
   return publisher();
 }
 
-/** Runs fn; the fields hold for all requests inside, also behind awaits. Scopes nest. */
-function scope(fields, fn) {
-  checkFields(fields);
-  return scopes.run({ ...scopes.getStore(), ...fields }, fn);
-}
+const PUBLISHER_OPTIONS = new Set(['url', 'token', 'maxEvents', 'maxBytes', 'maxEventBytes', 'timeout', 'linger', 'exitTimeout', 'prepare', 'logger']);
 
 function identity() {
+  if (base) return base;
   const { DD_SERVICE: service, DD_ENV: environment, DD_VERSION: version } = process.env;
-  return { ...(service && { service }), ...(environment && { environment }), ...(version && { version }), ...base };
+  return (base = { ...(service && { service }), ...(environment && { environment }), ...(version && { version }) });
+}
+
+/** Reads fields of a single request or scope; a mistake in them must not fail the request. */
+function lenient(fields, known) {
+  try {
+    return readFields(fields, mistake, known);
+  } catch {
+    mistake('fields are larger than an event may be and are left out');
+    return {};
+  }
+}
+
+/** Runs fn; the fields hold for all requests inside, also behind awaits. Scopes nest. A request_id is that of the first request. */
+function scope(fields, fn) {
+  const { request_id, ...own } = lenient(fields);
+  const outer = scopes.getStore();
+  return scopes.run({ fields: { ...outer?.fields, ...own }, id: request_id ? { next: request_id } : outer?.id }, fn);
 }
 
 /** Publishes what a user thought of an answer: "up", "down", or a number with its `max`. */
-function feedback(request_id, rating, { comment, max, ...fields } = {}) {
-  return publish({
+function feedback(requestId, rating, { comment, max, min, ...fields } = {}) {
+  if (typeof requestId !== 'string' && typeof requestId !== 'number') {
+    mistake('feedback without the id of a request is left out');
+    return false;
+  }
+  return publisher().publish({
     event: 'llm_user_feedback',
     ...identity(),
-    ...scopes.getStore(),
-    ...fields,
-    request_id,
+    ...scopes.getStore()?.fields,
+    ...lenient(fields, OF_CALL),
+    request_id: String(requestId),
     occurred_at: new Date().toISOString(),
     user_rating: rating,
+    user_rating_min: min,
     user_rating_max: max,
     comment,
   });
 }
 
+/** Returns the request id of an answer or a stream of a wrapped client, for feedback. */
+const requestId = (answer) => ids.get(answer);
+
 /** One request that is under way. `finish` publishes it, once. */
 class Call {
   #began = performance.now();
-  #done = false;
+  #event;
+  #withheld; // why content stays behind
+  #over = false;
 
+  /** What is nearest to the request counts: the process, then the client (defaults), the scope, the request (fields). */
   constructor(fields, defaults) {
-    // What is nearest to the request counts: the process, then the client, the scope, the request.
-    this.event = { event: 'llm_request_completed', ...identity(), ...defaults, ...scopes.getStore(), ...fields };
-    this.event.request_id ??= 'req_' + randomUUID().replaceAll('-', '');
-    this.event.trace_context ??= traceContext();
+    const scoped = scopes.getStore();
+    this.#event = { event: 'llm_request_completed', ...identity(), ...defaults, ...scoped?.fields };
+    this.set(fields);
+    const event = this.#event;
+    if (!event.request_id) {
+      event.request_id = scoped?.id?.next ?? 'req_' + randomUUID().replaceAll('-', '');
+      if (scoped?.id) scoped.id.next = undefined; // two requests with one id would count as one
+    }
+    event.trace_context ??= traceContext();
   }
 
   get requestId() {
-    return this.event.request_id;
+    return this.#event.request_id;
   }
 
+  /** Remembers the request id of an answer, for requestId. */
+  isOf(answer) {
+    if (answer !== null && typeof answer === 'object') ids.set(answer, this.requestId);
+  }
+
+  has(name) {
+    return this.#event[name] !== undefined;
+  }
+
+  /** Sets fields of the event, such as output, input_tokens or retrieval. Later changes of their values do not count. */
+  set(fields) {
+    if (this.#over) return this;
+    try {
+      Object.assign(this.#event, readFields(fields, mistake, OF_CALL));
+    } catch (error) {
+      if (!(error instanceof TooLargeError)) throw error;
+      this.withhold('too_large');
+      const rest = Object.entries(fields).filter(([, value]) => typeof value !== 'object' && String(value).length < 1000);
+      Object.assign(this.#event, readFields(Object.fromEntries(rest), mistake, OF_CALL));
+    }
+    return this;
+  }
+
+  /** Lets the event go without its content. */
+  withhold(why) {
+    this.#withheld = why;
+  }
+
+  /** Notes that the first piece of a streamed answer is there. */
   firstToken() {
-    this.event.first_token_latency_ms ??= this.#elapsed();
+    this.#event.first_token_latency_ms ??= this.elapsed();
   }
 
-  #elapsed() {
+  /** Returns the milliseconds since the request began. */
+  elapsed() {
     return Math.round((performance.now() - this.#began) * 1000) / 1000;
   }
 
+  /** Publishes a request that has thrown, be it undefined. */
+  fail(error) {
+    this.finish(error ?? new Error('unknown'));
+  }
+
   finish(error) {
-    if (this.#done) return;
-    this.#done = true;
-    const event = this.event;
-    event.llm_latency_ms ??= this.#elapsed();
+    if (this.#over) return;
+    this.#over = true;
+    const event = this.#event;
+    event.llm_latency_ms ??= this.elapsed();
     event.occurred_at = new Date().toISOString();
     if (error !== undefined) {
       event.status = 'error';
       event.error_type = errorType(error);
     }
     event.status ??= 'success';
-    publish(event);
+    publisher().take(event, this.#withheld);
   }
 }
 
+/** Returns the error of a request whose end nobody waited for. */
+const cancelled = () => Object.assign(new Error('left early'), { name: 'CancelledError' });
+
+/** Returns the class of an error; its text may hold content. */
 function errorType(error) {
   const name = error?.name && error.name !== 'Error' ? error.name : error?.constructor?.name ?? 'Error';
-  if (/abort|cancel/i.test(name)) return 'cancelled';
   if (/timeout/i.test(name)) return 'timeout';
-  return name;
+  if (/abort|cancel/i.test(name)) return 'cancelled';
+  return String(name);
 }
 
-/** Returns a copy of what an application may change after the call, such as its list of messages. */
-function snapshot(value) {
-  try {
-    return JSON.parse(encode(value));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Returns the headers of the active span of Datadog's or OpenTelemetry's tracer, when one of them is loaded. */
-function traceContext() {
-  const headers = {};
-  try {
-    const tracer = globalThis._ddtrace ?? loaded('dd-trace');
-    const span = tracer?.scope?.()?.active?.();
-    if (span) tracer.inject(span.context(), 'http_headers', headers);
-    if (Object.keys(headers).length === 0) {
-      const api = loaded('@opentelemetry/api');
-      api?.propagation.inject(api.context.active(), headers);
-    }
-  } catch {
-    return undefined; // a tracer that is half set up must not reach the request
-  }
-  return Object.keys(headers).length > 0 ? headers : undefined;
-}
-
-const LOOK_EVERY = 10_000; // milliseconds; a look at some thousand modules takes one or two
-const found = new Map(); // by name: the module, and when it was looked for
-
-/** Returns a module of the application that is loaded already; loads nothing. */
-function loaded(name) {
-  const last = found.get(name);
-  if (last && (last.module || performance.now() - last.at < LOOK_EVERY)) return last.module;
-  const module = lookFor(name);
-  found.set(name, { module, at: performance.now() });
-  return module;
-}
-
-function lookFor(name) {
-  const inside = `/node_modules/${name}/`;
-  for (const path in require.cache) {
-    if (path.replaceAll('\\', '/').includes(inside)) {
-      try {
-        return require(require.resolve(name, { paths: [path, process.cwd()] }));
-      } catch {
-        return undefined;
-      }
-    }
-  }
-  return undefined;
-}
-
-/**
- * Publishes a request that no wrapper sees:
- * `await observe({ prompt_name: 'triage', input }, async (call) => (call.event.output = await ask(input)))`.
- */
-async function observe({ input, ...fields }, fn) {
-  checkFields(fields);
-  const call = new Call({ ...fields, input: snapshot(input) });
-  try {
-    const result = await fn(call);
-    if (call.event.output === undefined) call.event.output = snapshot(result);
-    call.finish();
-    return result;
-  } catch (error) {
-    call.finish(error);
-    throw error;
-  }
-}
-
-module.exports = { Call, checkFields, configure, current, feedback, knownFields, observe, publisher, scope, snapshot, FIELDS };
+module.exports = { Call, cancelled, configure, current, feedback, lenient, mistake, publisher, requestId, scope };

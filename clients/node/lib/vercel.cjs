@@ -1,94 +1,100 @@
 'use strict';
 
-const { Call, checkFields, knownFields, snapshot } = require('./call.cjs');
+const { answerFields } = require('./answers.cjs');
+const { Call, lenient, mistake } = require('./call.cjs');
+const { checkFields, readFields } = require('./fields.cjs');
+const { Pieces } = require('./pieces.cjs');
+const { Watch, watchReadable } = require('./stream.cjs');
 
 /**
  * Returns a middleware of the Vercel AI SDK:
  * `wrapLanguageModel({ model, middleware: evalworker.middleware({ prompt_name: 'triage' }) })`.
+ * Each attempt of the SDK is a request of its own; retry_count says which one it is.
  */
 function middleware(fields = {}) {
   checkFields(fields);
-  const begin = (params, model) => {
-    const own = params?.providerOptions?.evalworker;
-    const call = new Call(knownFields(own), { provider: model?.provider, model: model?.modelId, ...fields });
-    call.event.input = snapshot(params?.prompt);
-    if (params?.tools?.length) call.event.tools = snapshot(params.tools);
-    return call;
-  };
+  const own = readFields(fields, mistake);
+  const failures = new WeakMap(); // of a prompt, which the SDK passes again with the next attempt
+
+  function begin(params, model) {
+    const call = new Call(lenient(params?.providerOptions?.evalworker), { provider: model?.provider, model: model?.modelId, ...own });
+    return call.set({ input: params?.prompt, tools: params?.tools?.length ? params.tools : undefined, retry_count: failures.get(params?.prompt) ?? 0 });
+  }
+
+  async function run(call, request, prompt) {
+    try {
+      const result = await request();
+      failures.delete(prompt);
+      return result;
+    } catch (error) {
+      if (prompt && typeof prompt === 'object') failures.set(prompt, (failures.get(prompt) ?? 0) + 1);
+      call.fail(error);
+      throw error;
+    }
+  }
+
   return {
     specificationVersion: 'v3',
     wrapGenerate: async ({ doGenerate, params, model }) => {
       const call = begin(params, model);
-      try {
-        const result = await doGenerate();
-        end(call, { content: snapshot(result.content), finishReason: result.finishReason, usage: result.usage }, result.response?.modelId);
-        return result;
-      } catch (error) {
-        call.finish(error);
-        throw error;
-      }
+      const result = await run(call, doGenerate, params?.prompt);
+      const { request: _, response, ...answer } = result;
+      call.set(resultFields({ ...answer, response: response && { ...response, headers: undefined, body: undefined } })).finish();
+      return result;
     },
     wrapStream: async ({ doStream, params, model }) => {
       const call = begin(params, model);
-      call.event.streaming = true;
-      try {
-        const result = await doStream();
-        return { ...result, stream: result.stream.pipeThrough(watcher(call)) };
-      } catch (error) {
-        call.finish(error);
-        throw error;
-      }
+      call.set({ streaming: true });
+      const result = await run(call, doStream, params?.prompt);
+      return { ...result, stream: watchReadable(result.stream, new Watch(call, new PartPieces(), params?.abortSignal)) };
     },
   };
 }
 
-/** Returns a transform that passes a stream's parts on and joins them to the answer. */
-function watcher(call) {
-  const texts = new Map();
-  const content = [];
-  let last = {};
-  const done = (error) => {
-    end(call, { content, finishReason: last.finishReason, usage: last.usage }, undefined, error);
-  };
-  return new TransformStream({
-    transform(part, controller) {
-      try {
-        if (part.type === 'text-delta' || part.type === 'reasoning-delta') {
-          const key = part.type + part.id;
-          if (!texts.has(key)) {
-            texts.set(key, { type: part.type === 'text-delta' ? 'text' : 'reasoning', text: '' });
-            content.push(texts.get(key));
-          }
-          texts.get(key).text += part.delta ?? part.textDelta ?? '';
-          call.firstToken();
-        } else if (part.type === 'tool-call' || part.type === 'source' || part.type === 'file') {
-          content.push(snapshot(part));
-          call.firstToken();
-        } else if (part.type === 'finish') last = part;
-        else if (part.type === 'error') last = { finishReason: 'error', error: part.error };
-        else if (part.type === 'response-metadata' && part.modelId) call.event.model = part.modelId;
-      } catch {
-        // a part in a form that is not known; the application has it anyway
-      }
-      controller.enqueue(part);
-    },
-    flush: () => done(last.error),
-    cancel: () => done(Object.assign(new Error('left early'), { name: 'CancelledError' })),
-  });
-}
-
-function end(call, answer, model, error) {
-  const event = call.event;
+/** Returns an answer's fields, with the finish reason in the SDK's one form for all providers. */
+function resultFields(answer) {
   const reason = answer.finishReason?.unified ?? answer.finishReason;
-  event.output = { ...answer, finishReason: reason };
-  if (reason) event.finish_reason = reason;
-  if (model) event.model = model;
-  const count = (n) => (Number.isInteger(n?.total ?? n) ? n?.total ?? n : undefined);
-  const usage = answer.usage ?? {};
-  event.input_tokens = count(usage.inputTokens);
-  event.output_tokens = count(usage.outputTokens);
-  event.total_tokens = count(usage.totalTokens) ?? (event.input_tokens !== undefined && event.output_tokens !== undefined ? event.input_tokens + event.output_tokens : undefined);
-  call.finish(error);
+  return answerFields({ ...answer, finishReason: reason });
+}
+
+/** Joins the parts of a stream to the answer that it would have been. */
+class PartPieces extends Pieces {
+  #answer = { content: [] };
+  #texts = new Map(); // by kind and id
+
+  add(part) {
+    const { type } = part;
+    const kind = /^(text|reasoning)-(start|delta|end)$/.exec(type)?.[1];
+    if (kind) this.#addText(kind, part);
+    else if (/^(tool-call|tool-result|tool-approval-request|source|file)$/.test(type)) {
+      this.keep(typeof part.data === 'string' ? '' : JSON.stringify(part) ?? '');
+      this.#answer.content.push(part);
+    } else if (type === 'finish') {
+      const { type: _, ...last } = part;
+      Object.assign(this.#answer, last);
+    } else if (type === 'response-metadata') {
+      const { type: _, ...response } = part;
+      this.#answer.response = response;
+    } else if (type === 'stream-start') this.#answer.warnings = part.warnings;
+    else if (type === 'error') this.error = part.error ?? new Error('the provider sends an error');
+    return type.endsWith('-delta') || type === 'tool-call' || type === 'file';
+  }
+
+  #addText(kind, { id, delta, textDelta, providerMetadata }) {
+    let entry = this.#texts.get(kind + id);
+    if (!entry) {
+      this.keep('');
+      entry = { type: kind, text: '' };
+      this.#texts.set(kind + id, entry);
+      this.#answer.content.push(entry);
+    }
+    entry.text += this.keep(delta ?? textDelta ?? '');
+    if (providerMetadata) entry.providerMetadata = providerMetadata;
+  }
+
+  fields() {
+    return resultFields(this.#answer);
+  }
 }
 
 module.exports = { middleware };

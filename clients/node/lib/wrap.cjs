@@ -1,16 +1,21 @@
 'use strict';
 
-const { Call, checkFields, current, knownFields, snapshot } = require('./call.cjs');
-const { recordAnswer, ChatPieces, ResponsePieces, MessagePieces } = require('./answers.cjs');
+const { answerFields } = require('./answers.cjs');
+const { Call, current, lenient, mistake } = require('./call.cjs');
+const { checkFields, readFields } = require('./fields.cjs');
+const { ChatPieces, MessagePieces, ResponsePieces } = require('./pieces.cjs');
+const { Watch, onceLost, watchIterable } = require('./stream.cjs');
 
 // Where requests are made; the libraries' helpers (parse, stream, runTools) call these.
 const METHODS = [
   [['chat', 'completions'], ChatPieces],
   [['responses'], ResponsePieces],
   [['messages'], MessagePieces],
+  [['beta', 'messages'], MessagePieces],
+  [['completions'], ChatPieces],
 ];
 const INPUTS = ['messages', 'input', 'system', 'instructions', 'prompt'];
-const MARK = Symbol('evalworker');
+const MARK = Symbol('evalworker'); // of a method that is wrapped: its fields
 
 /**
  * Lets a client of OpenAI's or Anthropic's library publish every request that it makes,
@@ -18,12 +23,15 @@ const MARK = Symbol('evalworker');
  */
 function wrap(client, fields = {}) {
   checkFields(fields);
+  if (fields.request_id !== undefined) throw new TypeError('evalworker: a request_id is that of one request; set it in a scope');
+  const own = readFields(fields, mistake);
   let wrapped = 0;
   for (const [path, Pieces] of METHODS) {
     const resource = path.reduce((at, name) => at?.[name], client);
-    if (typeof resource?.create !== 'function') continue;
+    if (typeof resource?.create !== 'function' || (path[0] === 'completions' && !client.chat)) continue; // those of Anthropic have another form
     wrapped++;
-    if (!resource.create[MARK]) resource.create = wrapCreate(resource.create.bind(resource), Pieces, { provider: providerOf(client), ...fields });
+    if (resource.create[MARK]) Object.assign(resource.create[MARK], own);
+    else resource.create = wrapCreate(resource.create.bind(resource), Pieces, { provider: providerOf(client), ...own });
   }
   if (wrapped === 0) {
     throw new TypeError(`evalworker: ${client?.constructor?.name ?? client} is no client that wrap knows: OpenAI, AzureOpenAI, Anthropic; use observe for others`);
@@ -43,97 +51,63 @@ function wrapCreate(create, Pieces, fields) {
     if (own) options = others;
     let call;
     try {
-      call = begin(body, knownFields(own), fields);
+      call = new Call(lenient(own), { model: body?.model, ...fields });
+      call.set({ input: inputOf(body), tools: body?.tools, streaming: body?.stream ? true : undefined });
     } catch (error) {
-      console.warn(`evalworker: a request is not published: ${error?.message}`);
+      mistake(`a request is not published: ${error?.name}`);
       return create(body, options, ...rest);
     }
-    const promise = current.run(call, () => create(body, options, ...rest));
-    return watch(promise, call, Pieces);
+    let promise;
+    try {
+      promise = current.run(call, () => create(body, options, ...rest));
+    } catch (error) {
+      call.fail(error);
+      throw error;
+    }
+    return watchAnswer(promise, call, Pieces);
   };
-  wrapped[MARK] = true;
+  wrapped[MARK] = fields;
   return wrapped;
 }
 
-function begin(body, own, fields) {
-  const call = new Call(own, fields);
-  const event = call.event;
-  event.model ??= body?.model;
+function inputOf(body) {
   const asked = INPUTS.filter((name) => body?.[name] !== undefined);
-  event.input = snapshot(asked.length === 1 && asked[0] === 'messages' ? body.messages : Object.fromEntries(asked.map((name) => [name, body[name]])));
-  if (body?.tools) event.tools = snapshot(body.tools);
-  if (body?.stream) event.streaming = true;
-  return call;
+  return asked.length === 1 && asked[0] === 'messages' ? body.messages : Object.fromEntries(asked.map((name) => [name, body[name]]));
 }
 
 /**
- * Looks at the answer when the application asks for it. The promise of the libraries reads
- * the body only then, so that `asResponse` still gives it unread.
+ * Looks at the answer when the application asks for it. The promise of the libraries reads the body only then, so that
+ * `asResponse` still gives it unread; a request whose answer nobody asks for is published when its promise is garbage.
  */
-function watch(promise, call, Pieces) {
+function watchAnswer(promise, call, Pieces) {
   const seen = (answer) => {
     try {
-      if (typeof answer?.[Symbol.asyncIterator] === 'function') return watchStream(answer, call, new Pieces());
-      recordAnswer(call, snapshot(answer));
+      call.isOf(answer);
+      if (typeof answer?.[Symbol.asyncIterator] === 'function') return watchIterable(answer, new Watch(call, new Pieces(), answer.controller?.signal));
+      call.set(answerFields(answer));
       call.finish();
     } catch (error) {
-      console.warn(`evalworker: a request is not published: ${error?.message}`);
+      mistake(`a request is not published: ${error?.name}`);
     }
     return answer;
   };
-  if (typeof promise?.parseResponse === 'function' && promise.responsePromise) {
-    const parse = promise.parseResponse;
-    promise.parseResponse = async (...args) => {
-      let answer;
-      try {
-        answer = await parse(...args);
-      } catch (error) {
-        call.finish(error);
-        throw error;
-      }
-      return seen(answer);
-    };
-    promise.responsePromise.catch((error) => call.finish(error));
-    return promise;
-  }
-  return Promise.resolve(promise).then(seen, (error) => {
-    call.finish(error);
+  const failed = (error) => {
+    call.fail(error);
     throw error;
-  });
-}
-
-/** Looks at the pieces of a stream as the application takes them. One that is left early is published as far as it came. */
-function watchStream(stream, call, pieces) {
-  const iterate = typeof stream.iterator === 'function' ? stream.iterator : stream[Symbol.asyncIterator].bind(stream);
-  const watched = async function* () {
-    let whole = false;
-    let problem;
-    try {
-      for await (const piece of { [Symbol.asyncIterator]: iterate }) {
-        try {
-          if (pieces.add(piece)) call.firstToken();
-        } catch {
-          // a piece in a form that is not known; the application has it anyway
-        }
-        yield piece;
-      }
-      whole = true;
-    } catch (error) {
-      problem = error;
-      throw error;
-    } finally {
-      try {
-        recordAnswer(call, snapshot(pieces.answer()));
-      } catch {
-        // pieces in an order that is not known; the event goes without the answer
-      }
-      if (whole) call.finish();
-      else call.finish(problem ?? Object.assign(new Error('left early'), { name: 'CancelledError' }));
-    }
   };
-  if (typeof stream.iterator === 'function') stream.iterator = watched;
-  else stream[Symbol.asyncIterator] = watched;
-  return stream;
+  if (typeof promise?.parseResponse !== 'function' || !promise.responsePromise) return Promise.resolve(promise).then(seen, failed);
+  const parse = promise.parseResponse;
+  let arrived; // milliseconds to the answer's beginning
+  const asked = onceLost(promise.responsePromise, () => call.set({ llm_latency_ms: arrived }).finish());
+  promise.parseResponse = (...args) => {
+    asked();
+    return parse(...args).then(seen, failed);
+  };
+  promise.responsePromise.then(
+    () => (arrived = call.elapsed()),
+    (error) => call.fail(error),
+  );
+  return promise;
 }
 
 /** Returns who answers: by the library, or by the host where it talks to another. */
@@ -162,7 +136,7 @@ function countRetries(client) {
     const call = current.getStore();
     if (call) {
       const n = Number(new Headers(init?.headers).get('x-stainless-retry-count') ?? NaN);
-      if (Number.isInteger(n)) call.event.retry_count = n;
+      if (Number.isInteger(n)) call.set({ retry_count: n });
     }
     return fetch.call(this, url, init);
   };

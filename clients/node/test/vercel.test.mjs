@@ -7,8 +7,8 @@ import { serveSidecar } from './support/servers.mjs';
 
 const usage = { inputTokens: { total: 3, noCache: 3, cacheRead: 0, cacheWrite: 0 }, outputTokens: { total: 2, text: 2, reasoning: 0 } };
 
-test('generateText and streamText', async () => {
-  const sidecar = await serveSidecar();
+test('generateText and streamText', async (t) => {
+  const sidecar = await serveSidecar(t);
   evalworker.configure({ publisher: new evalworker.Publisher({ url: sidecar.url, linger: 1 }) });
   const model = wrapLanguageModel({
     model: new MockLanguageModelV3({
@@ -43,5 +43,4 @@ test('generateText and streamText', async () => {
     );
   }
   assert.ok(events[1].first_token_latency_ms >= 0 && events[1].streaming);
-  sidecar.close();
 });

@@ -2,7 +2,7 @@ import http from 'node:http';
 import { once } from 'node:events';
 
 /** An HTTP server on loopback whose answers a test gives. */
-export async function serve(answers, onRequest) {
+export async function serve(answers, onRequest, port = 0) {
   const requests = [];
   const server = http.createServer(async (req, res) => {
     let body = '';
@@ -12,7 +12,7 @@ export async function serve(answers, onRequest) {
     res.writeHead(status, { 'content-type': type, ...(status === 429 || status === 503 ? { 'retry-after': '0.05' } : {}), ...headers });
     res.end(text);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   return {
     requests,
@@ -23,8 +23,9 @@ export async function serve(answers, onRequest) {
 }
 
 /** Accepts events as emitter serve does. */
-export async function serveSidecar() {
+export async function serveSidecar(t) {
   const sidecar = await serve([], (body) => [202, 'application/json', JSON.stringify({ accepted: lines(body).length })]);
+  t?.after(sidecar.close);
   sidecar.events = () => sidecar.requests.flatMap(({ body }) => lines(body));
   return sidecar;
 }
@@ -37,3 +38,23 @@ export const asStream = (events, named = false) => [
   'text/event-stream',
   events.map((e) => (named ? `event: ${e.type}\n` : '') + `data: ${JSON.stringify(e)}\n\n`).join('') + (named ? '' : 'data: [DONE]\n\n'),
 ];
+
+/** A provider that streams events and then waits, or ends. */
+export async function serveStream(events, ends = false) {
+  const open = new Set();
+  const server = http.createServer((req, res) => {
+    req.resume();
+    res.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (const event of events) res.write((event.object ? '' : `event: ${event.type}\n`) + `data: ${JSON.stringify(event)}\n\n`);
+    if (ends) res.end('data: [DONE]\n\n');
+    else open.add(res);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    end: () => open.forEach((res) => res.end('data: [DONE]\n\n')),
+    destroy: () => open.forEach((res) => res.destroy()),
+    close: () => (server.closeAllConnections(), server.close()),
+  };
+}

@@ -1,85 +1,146 @@
 package io.github.evalworker;
 
-import java.lang.reflect.Array;
+import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.temporal.TemporalAccessor;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.IdentityHashMap;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
-import java.util.logging.Level;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import java.util.logging.Logger;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * Publishes finished requests to language models to evalworker, through the sidecar {@code
  * emitter serve}.
  *
  * <pre>{@code
- * var evalworker = new Evalworker("http://127.0.0.1:8788");      // once
+ * var evalworker = new Evalworker();                              // once
  * var call = evalworker.begin("prompt_name", "triage", "prompt_version", "v3", "input", question);
  * var answer = call.run(() -> model.ask(question));               // published when it returns or throws
  * }</pre>
  *
- * <p>Events wait in a queue of at most 10,000 events and 64 Mi characters, and one daemon thread
- * sends them. Nothing here makes a request wait or fail: when the queue is full an event is dropped
- * and counted. Values are maps, lists, texts, numbers and booleans; a text that holds a provider's
- * answer as JSON is read as that answer.
+ * <p>Fields of an event are names and values in turn; docs/events.md has them. {@code session} and {@code tenant} are short for
+ * session_id and tenant_id, and {@code user} goes out as a hash only, as user_id_hash. Values are maps, lists, texts, numbers
+ * and booleans; a text that holds a provider's answer as JSON is read as that answer. Bytes and base64 become their type, size
+ * and digest.
+ *
+ * <p>Nothing here makes a request wait or fail. Events wait in a queue that is bounded in events and bytes, and one daemon
+ * thread sends them; when the queue is full an event is dropped and counted.
  */
 public final class Evalworker implements AutoCloseable {
-  private static final Logger LOG = Logger.getLogger("evalworker");
-  private static final int BATCH_EVENTS = 100;
-  private static final int BATCH_CHARS = 1 << 20;
-  private static final int MAX_EVENTS = 10_000;
-  private static final long MAX_CHARS = 64L << 20;
-  private static final int MAX_DEPTH = 100;
+  private static final String VERSION = Objects.requireNonNullElse(Evalworker.class.getPackage().getImplementationVersion(), "dev");
+  private static final int BATCH_EVENTS = 500;
+  private static final int BATCH_BYTES = 1 << 20;
 
   private final URI address;
   private final String token;
+  private final int maxEvents;
+  private final long maxBytes;
+  private final int maxEventBytes;
+  private final UnaryOperator<Map<String, Object>> prepare;
+  private final Consumer<String> logger;
   private final HttpClient http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build();
   private final Map<String, Object> identity = new LinkedHashMap<>();
+  private final ThreadLocal<Map<String, Object>> scopes = new ThreadLocal<>();
 
   private final Object lock = new Object();
-  private final ArrayDeque<String> queue = new ArrayDeque<>(); // guarded by lock, as all below
-  private long chars;
-  private int sending;
+  private final ArrayDeque<byte[]> queue = new ArrayDeque<>(); // lines of JSON; guarded by lock, as all below
+  private long bytes; // in the queue and in the batch that is sent
+  private int sending; // events of that batch
+  private long queued; // events that were ever in the queue
+  private long settled; // those of them that are sent, refused or dropped
   private boolean closed;
   private Thread thread;
-  private long warned;
-  private long accepted;
-  private long refused;
-  private long dropped;
+  private long warned; // when, in nanoseconds
+  private long held; // troubles that were not told since
+  private final Map<String, Long> counts = new LinkedHashMap<>();
   private String lastError = "";
 
-  /** Takes the address from EVALWORKER_URL and the token from EVALWORKER_TOKEN. */
+  /** Takes the address from EVALWORKER_URL, by default http://127.0.0.1:8788, and the token from EVALWORKER_TOKEN. */
   public Evalworker() {
-    this(Objects.requireNonNullElse(System.getenv("EVALWORKER_URL"), "http://127.0.0.1:8788"));
+    this(new Options());
   }
 
-  public Evalworker(String url) {
-    this(url, Objects.requireNonNullElse(System.getenv("EVALWORKER_TOKEN"), ""));
-  }
-
-  public Evalworker(String url, String token) {
-    this.address = URI.create(url.replaceAll("/+$", "") + "/v1/events");
+  public Evalworker(Options options) {
+    this.address = URI.create(options.url.replaceAll("/+$", "") + "/v1/events");
     if (address.getHost() == null) {
-      throw new IllegalArgumentException("evalworker: \"" + url + "\" is no URL of a sidecar; write http://host:8788");
+      throw new IllegalArgumentException("evalworker: \"" + options.url + "\" is no URL of a sidecar; write http://host:8788");
     }
-    this.token = token.strip(); // a token from a file often ends with a new line, which no header may hold
-    String[][] variables = {{"DD_SERVICE", "service"}, {"DD_ENV", "environment"}, {"DD_VERSION", "version"}};
-    for (String[] variable : variables) {
-      Optional.ofNullable(System.getenv(variable[0])).ifPresent(value -> identity.put(variable[1], value));
+    this.token = options.token.strip(); // a token from a file often ends with a new line, which no header may hold
+    this.maxEvents = options.maxEvents;
+    this.maxBytes = options.maxBytes;
+    this.maxEventBytes = options.maxEventBytes;
+    this.prepare = options.prepare;
+    this.logger = options.logger;
+    Map.of("DD_SERVICE", "service", "DD_ENV", "environment", "DD_VERSION", "version")
+        .forEach((variable, name) -> Optional.ofNullable(System.getenv(variable)).ifPresent(value -> identity.put(name, value)));
+    for (String name : List.of("accepted", "refused", "dropped", "discarded", "too_large", "not_redacted", "retries", "warnings")) {
+      counts.put(name, 0L);
     }
   }
+
+  /** How events are published; each setter returns the options. */
+  public static final class Options {
+    private String url = Objects.requireNonNullElse(System.getenv("EVALWORKER_URL"), "http://127.0.0.1:8788");
+    private String token = Objects.requireNonNullElse(System.getenv("EVALWORKER_TOKEN"), "");
+    private int maxEvents = 10_000;
+    private long maxBytes = 64L << 20;
+    private int maxEventBytes = 1_000_000;
+    private UnaryOperator<Map<String, Object>> prepare;
+    private Consumer<String> logger = Logger.getLogger("evalworker")::warning;
+
+    public Options url(String url) {
+      this.url = url;
+      return this;
+    }
+
+    public Options token(String token) {
+      this.token = token;
+      return this;
+    }
+
+    /** Bounds what waits, in events and bytes, and one event, in bytes: a larger one goes without its content, with content_withheld "too_large". */
+    public Options bounds(int maxEvents, long maxBytes, int maxEventBytes) {
+      this.maxEvents = maxEvents;
+      this.maxBytes = maxBytes;
+      this.maxEventBytes = maxEventBytes;
+      return this;
+    }
+
+    /**
+     * Gets each event before it is queued and returns it, changed or not, or null to drop it. When it throws, the event goes
+     * without its content, with content_withheld "not_redacted".
+     */
+    public Options prepare(UnaryOperator<Map<String, Object>> prepare) {
+      this.prepare = prepare;
+      return this;
+    }
+
+    /** Gets warnings, at most one a minute; by default the java.util.logging logger "evalworker" does. */
+    public Options logger(Consumer<String> logger) {
+      this.logger = logger;
+      return this;
+    }
+  }
+
+  // ---- requests, scopes, feedback
 
   /** A request to a model, or a call that makes one. */
   @FunctionalInterface
@@ -87,193 +148,421 @@ public final class Evalworker implements AutoCloseable {
     T send() throws Exception;
   }
 
-  /** Begins a request with fields of the event, as names and values in turn. */
+  /** Begins a request. What is nearest to it counts: its own fields before those of scopes, these before DD_SERVICE and the like. */
   public Call begin(Object... fields) {
-    return new Call(pairs(fields));
+    return new Call(fields(fields));
   }
 
-  /** Publishes what a user thought of an answer: "up", "down", or a number with user_rating_max. */
+  /** Sets fields of what this thread begins until the scope is closed: {@code try (var scope = evalworker.scope("session", id))}. Scopes nest. */
+  public Scope scope(Object... fields) {
+    Map<String, Object> outer = scopes.get();
+    Map<String, Object> inner = new LinkedHashMap<>(Objects.requireNonNullElse(outer, Map.of()));
+    inner.putAll(fields(fields));
+    scopes.set(inner);
+    return () -> {
+      if (outer == null) {
+        scopes.remove();
+      } else {
+        scopes.set(outer);
+      }
+    };
+  }
+
+  /** Ends with close, in the thread that has opened it. */
+  public interface Scope extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /** Publishes what a user thought of an answer: "up", "down", or a number with user_rating_max; more fields may follow. */
   public boolean feedback(String requestId, Object rating, Object... fields) {
-    Map<String, Object> event = new LinkedHashMap<>(identity);
-    event.put("event", "llm_user_feedback");
+    Map<String, Object> event = newEvent("llm_user_feedback", fields(fields));
     event.put("occurred_at", Instant.now());
-    event.putAll(pairs(fields));
     event.put("request_id", requestId);
     event.put("user_rating", rating);
     return publish(event);
   }
 
-  /** Queues an event. Returns false when it was dropped; {@link #status} says how many were. */
-  public boolean publish(Map<String, ?> event) {
-    String line;
+  private Map<String, Object> newEvent(String kind, Map<String, Object> fields) {
+    Map<String, Object> event = new LinkedHashMap<>();
+    event.put("event", kind);
+    event.putAll(identity);
+    event.putAll(Objects.requireNonNullElse(scopes.get(), Map.of()));
+    event.putAll(fields);
+    return event;
+  }
+
+  /** One request that is under way. It may be handed to another thread. */
+  public final class Call {
+    private final Map<String, Object> event;
+    private final long began = System.nanoTime();
+    private boolean done;
+
+    private Call(Map<String, Object> fields) {
+      event = newEvent("llm_request_completed", fields);
+      event.putIfAbsent("request_id", "req_" + UUID.randomUUID().toString().replace("-", ""));
+      Optional.ofNullable(traceparent()).ifPresent(header -> event.putIfAbsent("trace_context", Map.of("traceparent", header)));
+    }
+
+    public String requestId() {
+      return String.valueOf(event.get("request_id"));
+    }
+
+    /** Sets a field of the event, such as "input_tokens". */
+    public synchronized Call set(String name, Object value) {
+      event.putAll(fields(name, value));
+      return this;
+    }
+
+    /** Notes that the first piece of a streamed answer has come. */
+    public synchronized void firstToken() {
+      event.putIfAbsent("first_token_latency_ms", elapsed());
+    }
+
+    /** Makes the request and publishes it, with the answer or the exception; one whose answer is a CompletionStage, when that completes. */
+    public <T> T run(Request<T> request) throws Exception {
+      T answer;
+      try {
+        answer = request.send();
+      } catch (Throwable e) {
+        finish(e);
+        throw e;
+      }
+      if (answer instanceof CompletionStage) {
+        ((CompletionStage<?>) answer).whenComplete(this::finishWith);
+      } else {
+        finishWith(answer, null);
+      }
+      return answer;
+    }
+
+    private synchronized void finishWith(Object answer, Throwable error) {
+      event.putIfAbsent("output", answer);
+      finish(error);
+    }
+
+    /** Publishes the request, once; with null it has succeeded. */
+    public synchronized void finish(Throwable error) {
+      if (done) {
+        return;
+      }
+      done = true;
+      event.putIfAbsent("llm_latency_ms", elapsed());
+      event.put("occurred_at", Instant.now());
+      if (error != null) {
+        event.put("error_type", errorType(error));
+      }
+      event.putIfAbsent("status", error == null ? "success" : "error");
+      publish(event);
+    }
+
+    private double elapsed() {
+      return (System.nanoTime() - began) / 1000 / 1000.0;
+    }
+  }
+
+  /** Returns the class of an error; its text may hold content. */
+  private static String errorType(Throwable error) {
+    Throwable cause = (error instanceof CompletionException || error instanceof ExecutionException) && error.getCause() != null ? error.getCause() : error;
+    String name = cause.getClass().getSimpleName();
+    return name.contains("Timeout") ? "timeout" : name.contains("Cancel") || name.contains("Interrupted") ? "cancelled" : name;
+  }
+
+  /** Returns the traceparent of the active span, when OpenTelemetry's API is there; Datadog's agent serves it with dd.trace.otel.enabled. */
+  private static String traceparent() {
     try {
-      StringBuilder out = new StringBuilder();
-      write(out, event, new IdentityHashMap<>(), 0);
-      line = out.append('\n').toString();
-    } catch (RuntimeException e) {
-      synchronized (lock) {
-        return drop(1, "an event cannot be written as JSON: " + e);
+      Class<?> type = Class.forName("io.opentelemetry.api.trace.Span", true, Thread.currentThread().getContextClassLoader());
+      Object context = type.getMethod("getSpanContext").invoke(type.getMethod("current").invoke(null));
+      Class<?> facts = Class.forName("io.opentelemetry.api.trace.SpanContext", true, type.getClassLoader());
+      if (!(boolean) facts.getMethod("isValid").invoke(context)) {
+        return null;
+      }
+      boolean sampled = (boolean) facts.getMethod("isSampled").invoke(context);
+      return "00-" + facts.getMethod("getTraceId").invoke(context) + "-" + facts.getMethod("getSpanId").invoke(context) + (sampled ? "-01" : "-00");
+    } catch (ReflectiveOperationException | LinkageError | RuntimeException e) {
+      return null; // no tracer, or one that is half set up
+    }
+  }
+
+  private static Map<String, Object> fields(Object... pairs) {
+    if (pairs.length % 2 != 0) {
+      throw new IllegalArgumentException("evalworker: fields are names and values in turn; the last name has no value");
+    }
+    Map<String, Object> out = new LinkedHashMap<>();
+    for (int i = 0; i < pairs.length; i += 2) {
+      String name = String.valueOf(pairs[i]);
+      Object value = pairs[i + 1];
+      if (value != null) {
+        boolean user = name.equals("user");
+        out.put(user ? "user_id_hash" : name.equals("session") || name.equals("tenant") ? name + "_id" : name, user ? Content.hashUser(value.toString()) : value);
       }
     }
+    return out;
+  }
+
+  // ---- from an event to a line in the queue
+
+  private static final Set<String> LABELS = // what stays of an event whose content does not go out
+      Set.of(("event request_id occurred_at session_id tenant_id tenant_tier user_id_hash trace_context trace_id span_id llmobs service environment version feature "
+              + "prompt_name prompt_version prompt_variant prompt_environment provider model status error_type finish_reason retry_count cache_hit streaming "
+              + "input_tokens output_tokens total_tokens estimated_cost_usd llm_latency_ms first_token_latency_ms output_schema "
+              + "user_rating user_rating_min user_rating_max task_completed").split(" "));
+
+  /** Queues an event. Returns false when it was dropped; {@link #stats} says how many were. Never throws. */
+  public boolean publish(Map<String, ?> event) {
+    try {
+      Map<String, Object> plain = plain(event, event);
+      if (prepare != null) {
+        plain = prepared(plain);
+        if (plain == null) {
+          return count("discarded", 1, null);
+        }
+      }
+      byte[] line = Content.write(plain);
+      if (line.length > maxEventBytes) {
+        line = Content.write(withoutContent(plain, "too_large"));
+      }
+      return line.length <= maxEventBytes ? queue(line) : count("dropped", 1, "an event is too large even without its content");
+    } catch (Throwable e) { // nothing reaches the request
+      return count("dropped", 1, "an event cannot be written as JSON: " + e.getClass().getSimpleName());
+    }
+  }
+
+  /** Runs the hook. Returns null when it drops the event. */
+  private Map<String, Object> prepared(Map<String, Object> event) {
+    Map<String, Object> bare = new LinkedHashMap<>(event); // the hook may change the event and then fail
+    bare.keySet().retainAll(LABELS);
+    try {
+      Map<String, Object> result = prepare.apply(event);
+      if (result == null) {
+        return null;
+      }
+      Map<String, Object> out = new LinkedHashMap<>(result);
+      out.putIfAbsent("event", bare.get("event"));
+      out.putIfAbsent("request_id", bare.get("request_id"));
+      return plain(out, bare);
+    } catch (Throwable e) {
+      return withoutContent(bare, "not_redacted");
+    }
+  }
+
+  /** Returns a copy of an event that is maps, lists, texts, numbers and booleans; or, if that is too large, of the labels of bare. */
+  private Map<String, Object> plain(Map<String, ?> event, Map<String, ?> bare) {
+    try {
+      return new Content().map(event);
+    } catch (Content.TooLarge e) {
+      return withoutContent(bare, "too_large");
+    }
+  }
+
+  private Map<String, Object> withoutContent(Map<String, ?> event, String why) {
+    Map<String, Object> bare = new LinkedHashMap<>();
+    for (Map.Entry<String, ?> field : event.entrySet()) {
+      if (LABELS.contains(field.getKey()) && String.valueOf(field.getValue()).length() <= 1000) {
+        bare.put(field.getKey(), new Content().value(field.getValue(), ""));
+      }
+    }
+    bare.put("content_withheld", why);
+    count(why, 1, why.equals("not_redacted") ? "the prepare hook fails: an event goes without its content" : null);
+    return bare;
+  }
+
+  // ---- from the queue to the sidecar
+
+  private boolean queue(byte[] line) {
+    String fault = tryToQueue(line);
+    return fault == null || count("dropped", 1, fault);
+  }
+
+  /** Returns why there is no place for the event, or null. */
+  private String tryToQueue(byte[] line) {
     synchronized (lock) {
       if (closed) {
-        return drop(1, "published after close");
+        return "published after close";
       }
-      if (queue.size() >= MAX_EVENTS || chars + line.length() > MAX_CHARS) {
-        return drop(1, "the queue is full: the sidecar does not keep up or is away");
+      if (queue.size() + sending >= maxEvents || bytes + line.length > maxBytes) {
+        return "the queue is full: the sidecar does not keep up or is away";
       }
       queue.add(line);
-      chars += line.length();
+      queued++;
+      bytes += line.length;
       if (thread == null) {
         thread = new Thread(this::sendAll, "evalworker");
         thread.setDaemon(true);
         thread.start();
       }
       lock.notifyAll();
-      return true;
+      return null;
     }
   }
 
-  /** Waits until the sidecar has everything. Returns false when the time was not enough. */
+  /** Waits until the sidecar has answered for all events published before. Returns false when the time was not enough. */
   public boolean flush(Duration timeout) throws InterruptedException {
+    return await(timeout, false);
+  }
+
+  /** Is flush; with later, what is published meanwhile counts as well. */
+  private boolean await(Duration timeout, boolean later) throws InterruptedException {
     long end = System.nanoTime() + timeout.toNanos();
     synchronized (lock) {
-      while (!queue.isEmpty() || sending > 0) {
-        long left = (end - System.nanoTime()) / 1_000_000;
+      long goal = queued;
+      for (long left; settled < (later ? queued : goal); lock.wait(left)) {
+        left = (end - System.nanoTime()) / 1_000_000;
         if (left <= 0) {
           return false;
         }
-        lock.wait(left);
       }
       return true;
     }
   }
 
-  /** Flushes for up to five seconds and stops; what is left is dropped and counted. */
+  /** Closes with five seconds. */
   @Override
   public void close() {
+    close(Duration.ofSeconds(5));
+  }
+
+  /** Flushes, for the timeout at most, and stops; what is left is dropped and counted. Returns whether everything was sent. */
+  public boolean close(Duration timeout) {
+    boolean sent = false;
     try {
-      flush(Duration.ofSeconds(5));
+      sent = await(timeout, true);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+    int left;
     synchronized (lock) {
       closed = true;
-      if (!queue.isEmpty()) {
-        drop(queue.size(), "closed before they were sent");
-        queue.clear();
-        chars = 0;
+      left = queue.size();
+      settled += left;
+      queue.clear();
+      if (thread != null) {
+        thread.interrupt(); // ends an attempt, or a pause between two
       }
       lock.notifyAll();
     }
+    if (left > 0) {
+      count("dropped", left, "closed before they were sent");
+    }
+    return sent;
   }
 
-  /** Returns the counts since the start: accepted, refused, dropped, waiting, and last_error. */
-  public Map<String, Object> status() {
+  /**
+   * Returns the counts since the start: accepted, refused, dropped, discarded, too_large, not_redacted,
+   * retries, warnings (answers of the sidecar that have some), waiting, last_error.
+   */
+  public Map<String, Object> stats() {
     synchronized (lock) {
-      return Map.of("accepted", accepted, "refused", refused, "dropped", dropped, "waiting", queue.size() + sending, "last_error", lastError);
+      Map<String, Object> out = new LinkedHashMap<>(counts);
+      out.put("waiting", queue.size() + sending);
+      out.put("last_error", lastError);
+      return out;
     }
   }
 
-  private boolean drop(int n, String why) {
-    dropped += n;
-    say(dropped + " events dropped: " + why);
+  /** Counts events and tells of a trouble, at most once a minute with how many there were. Returns false. */
+  private boolean count(String what, long n, String trouble) {
+    String told;
+    synchronized (lock) {
+      long now = System.nanoTime();
+      long total = counts.merge(what, n, Long::sum);
+      if (trouble == null) {
+        return false;
+      }
+      lastError = trouble;
+      if (warned != 0 && now - warned < 60_000_000_000L) {
+        held++;
+        return false;
+      }
+      told = "evalworker: " + what + " " + total + ": " + trouble + (held > 0 ? " (and " + held + " more troubles since the last warning)" : "");
+      warned = now;
+      held = 0;
+    }
+    try {
+      logger.accept(told);
+    } catch (RuntimeException e) {
+      // a logger that fails must not reach the request
+    }
     return false;
-  }
-
-  /** Logs a trouble, at most once a minute. */
-  private void say(String text) {
-    lastError = text;
-    long now = System.nanoTime();
-    if (warned != 0 && now - warned < 60_000_000_000L) {
-      return;
-    }
-    warned = now;
-    LOG.log(Level.WARNING, "evalworker: {0}", text);
   }
 
   private void sendAll() {
     while (true) {
-      List<String> batch = new ArrayList<>();
+      List<byte[]> batch = new ArrayList<>();
+      int size = 0;
       synchronized (lock) {
         try {
           while (queue.isEmpty() && !closed) {
             lock.wait();
           }
         } catch (InterruptedException e) {
-          return;
+          return; // closed; what waits is counted there
         }
         if (queue.isEmpty()) {
           return;
         }
-        int size = 0;
-        while (!queue.isEmpty() && batch.size() < BATCH_EVENTS && (batch.isEmpty() || size + queue.peek().length() <= BATCH_CHARS)) {
-          size += queue.peek().length();
+        while (!queue.isEmpty() && batch.size() < BATCH_EVENTS && (batch.isEmpty() || size + queue.peek().length <= BATCH_BYTES)) {
+          size += queue.peek().length;
           batch.add(queue.poll());
         }
-        chars -= size;
         sending = batch.size();
       }
-      try {
-        send(batch);
-      } catch (InterruptedException e) {
-        return;
-      } catch (RuntimeException e) { // nothing may end the thread; the text may hold the token
-        synchronized (lock) {
-          drop(batch.size(), "they cannot be sent: " + e.getClass().getSimpleName());
-        }
-      } finally {
-        synchronized (lock) {
-          sending = 0;
-          lock.notifyAll();
-        }
+      send(batch);
+      synchronized (lock) {
+        bytes -= size;
+        settled += sending;
+        sending = 0;
+        lock.notifyAll();
       }
     }
   }
 
-  /** Sends a batch until the sidecar has it or has refused it. One that is too large as a whole is sent in halves. */
-  private void send(List<String> batch) throws InterruptedException {
-    HttpRequest.Builder request =
-        HttpRequest.newBuilder(address)
-            .timeout(Duration.ofSeconds(10))
-            .header("Content-Type", "application/x-ndjson")
-            .POST(HttpRequest.BodyPublishers.ofString(String.join("", batch)));
+  /** Sends a batch and counts it. Nothing that is thrown may end the thread, or be told: its text may hold the token. */
+  private void send(List<byte[]> batch) {
+    try {
+      HttpResponse<String> response = answerTo(batch);
+      if (response.statusCode() == 413 && batch.size() > 1) { // too large as a whole: in halves
+        send(batch.subList(0, batch.size() / 2));
+        send(batch.subList(batch.size() / 2, batch.size()));
+      } else {
+        settle(batch.size(), response.statusCode(), response.body());
+      }
+    } catch (InterruptedException e) {
+      count("dropped", batch.size(), "closed before they were sent");
+    } catch (RuntimeException e) {
+      count("dropped", batch.size(), "they cannot be sent: " + e.getClass().getSimpleName());
+    }
+  }
+
+  /** Sends a batch until the sidecar has it or has refused it. */
+  private HttpResponse<String> answerTo(List<byte[]> batch) throws InterruptedException {
+    List<byte[]> body = new ArrayList<>();
+    batch.forEach(line -> Collections.addAll(body, line, new byte[] {'\n'}));
+    HttpRequest.Builder request = HttpRequest.newBuilder(address).timeout(Duration.ofSeconds(10)).POST(HttpRequest.BodyPublishers.ofByteArrays(body));
+    request.header("Content-Type", "application/x-ndjson").header("User-Agent", "evalworker-java/" + VERSION);
     if (!token.isEmpty()) {
       request.header("Authorization", "Bearer " + token);
     }
     for (int attempt = 0; ; attempt++) {
+      synchronized (lock) {
+        if (closed) {
+          throw new InterruptedException();
+        }
+      }
       long wait;
-      String problem;
       try {
         HttpResponse<String> response = http.send(request.build(), HttpResponse.BodyHandlers.ofString());
         int status = response.statusCode();
-        if (status == 413 && batch.size() > 1) {
-          int half = batch.size() / 2;
-          send(batch.subList(0, half));
-          send(batch.subList(half, batch.size()));
-          return;
-        }
         if (status != 408 && status != 429 && status < 500) {
-          settle(batch.size(), status, response.body());
-          return;
+          return response;
         }
         wait = retryAfter(response.headers().firstValue("Retry-After").orElse("1"));
-        problem = address + " answers " + status;
-      } catch (java.io.IOException e) {
+        count("retries", 1, address.getHost() + " answers " + status);
+      } catch (IOException e) {
         wait = Math.min(100L << Math.min(attempt, 10), 5_000);
-        problem = address + " does not answer: " + e;
+        count("retries", 1, address.getHost() + ":" + address.getPort() + " does not answer: " + e.getClass().getSimpleName());
       }
-      synchronized (lock) {
-        say(problem + "; " + (batch.size() + queue.size()) + " events wait");
-        long end = System.nanoTime() + wait * 1_000_000;
-        for (long left = wait; !closed && left > 0; left = (end - System.nanoTime()) / 1_000_000) {
-          lock.wait(left);
-        }
-        if (closed) {
-          drop(batch.size(), "closed before they were sent");
-          return;
-        }
-      }
+      Thread.sleep(wait);
     }
   }
 
@@ -285,157 +574,20 @@ public final class Evalworker implements AutoCloseable {
     }
   }
 
-  /** Counts an answer. Of its JSON only the number of accepted events matters. */
+  private static final Pattern ACCEPTED = Pattern.compile("\"accepted\"\\s*:\\s*(\\d{1,9})");
+  private static final Pattern WARNINGS = Pattern.compile("\"warnings\"\\s*:\\s*\\[\\s*([^\\]\\s].*)", Pattern.DOTALL);
+
+  /** Counts an answer. Of its JSON only the number of accepted events and what it warns of matter. */
   private void settle(int sent, int status, String body) {
-    java.util.regex.Matcher found = java.util.regex.Pattern.compile("\"accepted\"\\s*:\\s*(\\d+)").matcher(body);
-    long taken = found.find() ? Long.parseLong(found.group(1)) : status == 202 ? sent : 0;
-    synchronized (lock) {
-      accepted += taken;
-      if (taken < sent) {
-        refused += sent - taken;
-        say(address + " answers " + status + " and refuses " + (sent - taken) + " of " + sent + " events: " + body.substring(0, Math.min(body.length(), 500)));
-      }
+    Matcher accepted = ACCEPTED.matcher(body);
+    long taken = Math.min(accepted.find() ? Long.parseLong(accepted.group(1)) : status == 202 ? sent : 0, sent);
+    count("accepted", taken, null);
+    if (taken < sent) {
+      count("refused", sent - taken, address.getHost() + " answers " + status + ": " + body.substring(0, Math.min(body.length(), 500)));
     }
-  }
-
-  private static Map<String, Object> pairs(Object[] fields) {
-    if (fields.length % 2 != 0) {
-      throw new IllegalArgumentException("evalworker: fields are names and values in turn; the last name has no value");
-    }
-    Map<String, Object> out = new LinkedHashMap<>();
-    for (int i = 0; i < fields.length; i += 2) {
-      out.put((String) fields[i], fields[i + 1]);
-    }
-    return out;
-  }
-
-  private static void write(StringBuilder out, Object value, IdentityHashMap<Object, Object> above, int depth) {
-    if (value == null) {
-      out.append("null");
-    } else if (value instanceof Double && !Double.isFinite((Double) value) || value instanceof Float && !Float.isFinite((Float) value)) {
-      out.append("null");
-    } else if (value instanceof Number || value instanceof Boolean) {
-      out.append(value);
-    } else if (value instanceof byte[]) {
-      quote(out, "[" + ((byte[]) value).length + " bytes]");
-    } else if (value instanceof Optional) {
-      write(out, ((Optional<?>) value).orElse(null), above, depth);
-    } else if (value instanceof Map || value instanceof Iterable || value.getClass().isArray()) {
-      if (depth > MAX_DEPTH || above.put(value, value) != null) {
-        quote(out, "[circular]");
-        return;
-      }
-      char before = value instanceof Map ? '{' : '[';
-      if (value instanceof Map) {
-        for (Map.Entry<?, ?> entry : ((Map<?, ?>) value).entrySet()) {
-          if (entry.getValue() == null) {
-            continue;
-          }
-          out.append(before);
-          quote(out, String.valueOf(entry.getKey()));
-          out.append(':');
-          write(out, entry.getValue(), above, depth + 1);
-          before = ',';
-        }
-        out.append(before == '{' ? "{}" : "}");
-      } else {
-        Iterable<?> items = value instanceof Iterable ? (Iterable<?>) value : itemsOf(value);
-        for (Object item : items) {
-          out.append(before);
-          write(out, item, above, depth + 1);
-          before = ',';
-        }
-        out.append(before == '[' ? "[]" : "]");
-      }
-      above.remove(value);
-    } else if (value instanceof TemporalAccessor || value instanceof CharSequence || value instanceof Enum) {
-      quote(out, value.toString());
-    } else {
-      quote(out, String.valueOf(value));
-    }
-  }
-
-  private static List<Object> itemsOf(Object array) {
-    List<Object> out = new ArrayList<>();
-    for (int i = 0; i < Array.getLength(array); i++) {
-      out.add(Array.get(array, i));
-    }
-    return out;
-  }
-
-  private static void quote(StringBuilder out, String text) {
-    out.append('"');
-    for (int i = 0; i < text.length(); i++) {
-      char c = text.charAt(i);
-      if (c == '"' || c == '\\') {
-        out.append('\\').append(c);
-      } else if (c < 0x20 || Character.isSurrogate(c)) {
-        out.append(String.format("\\u%04x", (int) c));
-      } else {
-        out.append(c);
-      }
-    }
-    out.append('"');
-  }
-
-  /** One request that is under way. */
-  public final class Call {
-    private final Map<String, Object> event = new LinkedHashMap<>(identity);
-    private final long began = System.nanoTime();
-    private boolean done;
-
-    private Call(Map<String, Object> fields) {
-      event.put("event", "llm_request_completed");
-      event.put("request_id", "req_" + UUID.randomUUID().toString().replace("-", ""));
-      event.putAll(fields);
-    }
-
-    public String requestId() {
-      return (String) event.get("request_id");
-    }
-
-    /** Sets a field of the event, such as "input_tokens". */
-    public Call set(String name, Object value) {
-      event.put(name, value);
-      return this;
-    }
-
-    /** Notes that the first piece of a streamed answer has come. */
-    public void firstToken() {
-      event.putIfAbsent("first_token_latency_ms", elapsed());
-    }
-
-    /** Makes the request and publishes it, with the answer or the exception. */
-    public <T> T run(Request<T> request) throws Exception {
-      try {
-        T answer = request.send();
-        event.putIfAbsent("output", answer);
-        finish(null);
-        return answer;
-      } catch (Exception e) {
-        finish(e);
-        throw e;
-      }
-    }
-
-    /** Publishes the request, once; with null it has succeeded. */
-    public void finish(Throwable error) {
-      if (done) {
-        return;
-      }
-      done = true;
-      event.putIfAbsent("llm_latency_ms", elapsed());
-      event.put("occurred_at", Instant.now());
-      if (error != null) {
-        String name = error.getClass().getSimpleName();
-        event.put("error_type", name.contains("Timeout") ? "timeout" : name);
-      }
-      event.putIfAbsent("status", error == null ? "success" : "error");
-      publish(event);
-    }
-
-    private double elapsed() {
-      return (System.nanoTime() - began) / 1000 / 1000.0;
+    Matcher warnings = WARNINGS.matcher(body);
+    if (warnings.find()) {
+      count("warnings", 1, address.getHost() + " warns: " + warnings.group(1).substring(0, Math.min(warnings.group(1).length(), 300)));
     }
   }
 }

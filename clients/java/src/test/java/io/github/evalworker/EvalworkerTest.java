@@ -19,10 +19,15 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
 class EvalworkerTest {
+  static {
+    System.setProperty("sun.net.httpserver.nodelay", "true"); // else each answer waits for a delayed acknowledgement
+  }
+
   private final List<String> lines = Collections.synchronizedList(new ArrayList<>());
   private final List<String> tokens = Collections.synchronizedList(new ArrayList<>());
   private final List<Integer> busy = Collections.synchronizedList(new ArrayList<>());
   private volatile boolean one; // a body may have one event
+  private volatile String warnings = "";
   private HttpServer sidecar;
   private Evalworker evalworker;
 
@@ -43,13 +48,17 @@ class EvalworkerTest {
             lines.addAll(List.of(events));
           }
           exchange.getResponseHeaders().set("Retry-After", "0.05");
-          byte[] answer = ("{\"accepted\":" + (status == 202 ? events.length : 0) + "}").getBytes(StandardCharsets.UTF_8);
+          byte[] answer = ("{\"accepted\":" + (status == 202 ? events.length : 0) + warnings + "}").getBytes(StandardCharsets.UTF_8);
           exchange.sendResponseHeaders(status, answer.length);
           exchange.getResponseBody().write(answer);
           exchange.close();
         });
     sidecar.start();
-    evalworker = new Evalworker("http://127.0.0.1:" + sidecar.getAddress().getPort());
+    evalworker = new Evalworker(options());
+  }
+
+  private Evalworker.Options options() {
+    return new Evalworker.Options().url("http://127.0.0.1:" + sidecar.getAddress().getPort());
   }
 
   @AfterEach
@@ -76,29 +85,29 @@ class EvalworkerTest {
     busy.addAll(List.of(503, 429));
     assertTrue(evalworker.feedback("r1", "up", "comment", "good"));
     assertTrue(evalworker.flush(Duration.ofSeconds(30)));
-    assertEquals(1L, evalworker.status().get("accepted"));
+    assertEquals(1L, evalworker.stats().get("accepted"));
     assertTrue(lines.get(0).contains("\"request_id\":\"r1\"") && lines.get(0).contains("\"user_rating\":\"up\""), lines.get(0));
   }
 
   @Test
   void aTokenMayEndWithANewLine() throws Exception {
-    Evalworker own = new Evalworker("http://127.0.0.1:" + sidecar.getAddress().getPort(), "abc\n");
+    Evalworker own = new Evalworker(options().token("abc\n"));
     own.publish(Map.of("request_id", "r1"));
     assertTrue(own.flush(Duration.ofSeconds(30)));
-    assertEquals(1L, own.status().get("accepted"));
+    assertEquals(1L, own.stats().get("accepted"));
     assertEquals("Bearer abc", tokens.get(0));
     own.close();
   }
 
   @Test
   void whatCannotBeSentIsCountedAndTheThreadGoesOn() throws Exception {
-    Evalworker own = new Evalworker("http://127.0.0.1:" + sidecar.getAddress().getPort(), "abc\ndef");
+    Evalworker own = new Evalworker(options().token("abc\ndef"));
     for (long i = 1; i <= 2; i++) {
       own.publish(Map.of("request_id", "r" + i));
       assertTrue(own.flush(Duration.ofSeconds(30)));
-      assertEquals(i, own.status().get("dropped"));
+      assertEquals(i, own.stats().get("dropped"));
     }
-    assertFalse(own.status().get("last_error").toString().contains("abc"), own.status().toString());
+    assertFalse(own.stats().get("last_error").toString().contains("abc"), own.stats().toString());
     own.close();
   }
 
@@ -106,23 +115,29 @@ class EvalworkerTest {
   void whatJsonHasNoFormFor() throws Exception {
     List<Object> circular = new ArrayList<>();
     circular.add(circular);
-    evalworker.publish(Map.of("a", Double.NaN, "b", new byte[3], "c", circular, "d", new int[] {1, 2}, "e", Map.of(), "f", "\ud800"));
+    Object broken = new Object() {
+      @Override
+      public String toString() {
+        throw new IllegalStateException("no");
+      }
+    };
+    evalworker.publish(Map.of("g", List.of(1, broken), "a", Double.NaN, "b", new byte[3], "c", circular, "d", new int[] {1, 2}, "e", Map.of(), "f", "\ud800"));
     assertTrue(evalworker.flush(Duration.ofSeconds(30)));
-    for (String want : List.of("\"a\":null", "\"b\":\"[3 bytes]\"", "\"c\":[\"[circular]\"]", "\"d\":[1,2]", "\"e\":{}", "\"f\":\"\\ud800\"")) {
+    for (String want : List.of("\"g\":[1,\"[unreadable]\"]", "\"a\":null", "\"b\":\"[data, 3 B, sha256:", "\"c\":[\"[circular]\"]", "\"d\":[1,2]", "\"e\":{}", "\"f\":\"\\ud800\"")) {
       assertTrue(lines.get(0).contains(want), lines.get(0));
     }
   }
 
   @Test
   void aSidecarThatIsAwayCostsMemoryUpToTheBound() throws Exception {
-    Evalworker away = new Evalworker("http://127.0.0.1:9");
+    Evalworker away = new Evalworker(new Evalworker.Options().url("http://127.0.0.1:9"));
     for (int i = 0; i < 10_500; i++) {
       away.publish(Map.of("request_id", "r" + i));
     }
     assertFalse(away.flush(Duration.ofMillis(20)));
-    assertTrue((long) away.status().get("dropped") >= 400);
-    assertTrue((int) away.status().get("waiting") <= 10_100);
-    assertThrows(IllegalArgumentException.class, () -> new Evalworker("sidecar"));
+    assertTrue((long) away.stats().get("dropped") >= 400);
+    assertTrue((int) away.stats().get("waiting") <= 10_100);
+    assertThrows(IllegalArgumentException.class, () -> new Evalworker(new Evalworker.Options().url("sidecar")));
     assertThrows(IllegalArgumentException.class, () -> away.begin("input"));
   }
 
@@ -137,18 +152,190 @@ class EvalworkerTest {
     }
     assertTrue(evalworker.flush(Duration.ofSeconds(30)));
     assertEquals(20, lines.size());
-    assertEquals(0L, evalworker.status().get("refused"));
+    assertEquals(0L, evalworker.stats().get("refused"));
   }
 
   @Test
   void aTokenThatNoHeaderMayHoldStopsNothing() throws Exception {
-    try (Evalworker broken = new Evalworker("http://127.0.0.1:" + sidecar.getAddress().getPort(), "line\nbreak")) {
+    try (Evalworker broken = new Evalworker(options().token("line\nbreak"))) {
       for (int i = 1; i <= 2; i++) {
         broken.publish(Map.of("request_id", "a"));
         assertTrue(broken.flush(Duration.ofSeconds(30)));
-        assertEquals((long) i, broken.status().get("dropped"));
-        assertFalse(broken.status().toString().contains("break"), "the token is told");
+        assertEquals((long) i, broken.stats().get("dropped"));
+        assertFalse(broken.stats().toString().contains("break"), "the token is told");
       }
+    }
+  }
+
+  /** Returns the only event that the sidecar has got. */
+  private String only() throws Exception {
+    assertTrue(evalworker.flush(Duration.ofSeconds(30)));
+    assertEquals(1, lines.size(), lines.toString());
+    return lines.remove(0);
+  }
+
+  @Test
+  void scopesNestAndEnd() throws Exception {
+    try (var outer = evalworker.scope("session", "s1", "user", "alice@example.com", "feature", "a")) {
+      try (var inner = evalworker.scope("feature", "b", "tenant", "t")) {
+        evalworker.begin("prompt_version", "v2").finish(null);
+      }
+      String first = only();
+      for (String want : List.of("\"session_id\":\"s1\"", "\"feature\":\"b\"", "\"tenant_id\":\"t\"", "\"prompt_version\":\"v2\"", "\"user_id_hash\":\"ff8d9819fc0e12bf0d24892e45987e249a28dce836a85cad60e28eaaa8c6d976\"")) {
+        assertTrue(first.contains(want), first);
+      }
+      assertFalse(first.contains("alice"), first);
+      evalworker.begin().finish(null);
+      String second = only();
+      assertTrue(second.contains("\"feature\":\"a\"") && !second.contains("tenant"), second);
+    }
+    evalworker.begin().finish(null);
+    assertFalse(only().contains("session"));
+  }
+
+  @Test
+  void picturesGoOutAsTypeSizeAndDigest() throws Exception {
+    byte[] png = new byte[50_000];
+    png[0] = (byte) 0x89;
+    System.arraycopy("PNG".getBytes(StandardCharsets.US_ASCII), 0, png, 1, 3);
+    for (int i = 4; i < png.length; i++) {
+      png[i] = (byte) (i * 31);
+    }
+    String base64 = java.util.Base64.getEncoder().encodeToString(png);
+    String want = "[image/png, 50 KB, sha256:" + Content.sha256(png) + "]";
+    evalworker.publish(Map.of("a", List.of(Map.of("url", "see data:image/png;base64," + base64 + " here")), "b", Map.of("data", base64), "c", png, "d", "{\"x\":\"" + base64 + "\"}", "e", "x".repeat(1100)));
+    String event = only();
+    assertTrue(event.contains("\"see " + want + " here\"") && event.contains("{\"data\":\"" + want + "\"}") && event.contains("\"c\":\"" + want), event);
+    assertTrue(event.contains("{\\\"x\\\":\\\"" + want) && event.contains("x".repeat(1100)) && !event.contains(base64.substring(0, 50)), event);
+  }
+
+  @Test
+  void anEventThatIsTooLargeGoesWithoutItsContent() throws Exception {
+    for (int size : new int[] {600_000, 50 << 20}) {
+      evalworker.begin("input", "é".repeat(size), "prompt_name", "p", "own", "secret").finish(null);
+      String event = only();
+      assertTrue(event.contains("\"content_withheld\":\"too_large\"") && event.contains("\"prompt_name\":\"p\"") && event.contains("\"status\":\"success\""), event);
+      assertTrue(event.length() < 1000 && !event.contains("secret"), event);
+    }
+    assertEquals(2L, evalworker.stats().get("too_large"));
+  }
+
+  @Test
+  void theHookChangesAndDropsAndItsFailureLetsNoContentOut() throws Exception {
+    evalworker.close();
+    evalworker = new Evalworker(options().logger(text -> { throw new IllegalStateException("a logger that fails"); }).prepare(event -> {
+      switch (String.valueOf(event.get("request_id"))) {
+        case "drop":
+          return null;
+        case "fail":
+          event.put("note", event.get("input"));
+          throw new IllegalStateException("secret");
+        case "error":
+          throw new AssertionError("secret");
+        default:
+          return Map.of("input", "***", "at", java.time.Instant.EPOCH);
+      }
+    }));
+    evalworker.begin("request_id", "drop", "input", "secret").finish(null);
+    evalworker.begin("request_id", "r1", "input", "secret").finish(null);
+    String event = only();
+    assertTrue(event.contains("\"input\":\"***\"") && event.contains("\"request_id\":\"r1\"") && event.contains("\"event\":\"llm_request_completed\"") && event.contains("1970-01-01"), event);
+    for (String id : List.of("fail", "error")) {
+      evalworker.begin("request_id", id, "input", "secret", "model", "m").finish(null);
+      event = only();
+      assertTrue(event.contains("\"content_withheld\":\"not_redacted\"") && event.contains("\"model\":\"m\"") && !event.contains("secret"), event);
+    }
+    assertEquals(List.of(1L, 2L, 0L), List.of(evalworker.stats().get("discarded"), evalworker.stats().get("not_redacted"), evalworker.stats().get("dropped")));
+  }
+
+  @Test
+  void anAnswerThatComesLaterIsPublishedThen() throws Exception {
+    var answer = new java.util.concurrent.CompletableFuture<String>();
+    evalworker.begin("input", "Hi").run(() -> answer);
+    assertTrue(evalworker.flush(Duration.ofSeconds(30)));
+    assertEquals(0, lines.size());
+    answer.complete("Hello.");
+    assertTrue(only().contains("\"output\":\"Hello.\""));
+    var failed = new java.util.concurrent.CompletableFuture<String>();
+    evalworker.begin("input", "Hi").run(() -> failed);
+    failed.cancel(true);
+    assertTrue(only().contains("\"error_type\":\"cancelled\""));
+  }
+
+  @Test
+  void warningsOfTheSidecarAreCountedAndToldOnce() throws Exception {
+    evalworker.close();
+    List<String> told = Collections.synchronizedList(new ArrayList<>());
+    evalworker = new Evalworker(options().logger(told::add));
+    for (String each : List.of(",\"warnings\":[\"unknown field usage\"]", ",\"warnings\": [{\"line\":1}]", ",\"warnings\":[]")) {
+      warnings = each;
+      evalworker.begin().finish(null);
+      only();
+    }
+    assertEquals(2L, evalworker.stats().get("warnings"));
+    assertTrue(told.size() == 1 && told.get(0).contains("unknown field usage"), told.toString());
+  }
+
+  @Test
+  void flushWaitsForWhatWasPublishedBefore() throws Exception {
+    var over = new java.util.concurrent.atomic.AtomicBoolean();
+    Thread more = new Thread(() -> {
+      while (!over.get()) {
+        evalworker.publish(Map.of("request_id", "later"));
+        java.util.concurrent.locks.LockSupport.parkNanos(100_000);
+      }
+    });
+    evalworker.publish(Map.of("request_id", "first"));
+    more.start();
+    try {
+      assertTrue(evalworker.flush(Duration.ofSeconds(30)));
+      assertTrue(lines.get(0).contains("first"));
+    } finally {
+      over.set(true);
+      more.join();
+    }
+  }
+
+  @Test
+  void theQueueIsBoundedInBytes() throws Exception {
+    try (Evalworker away = new Evalworker(options().url("http://127.0.0.1:9").bounds(1000, 1000, 500))) {
+      for (int i = 0; i < 100; i++) {
+        away.publish(Map.of("request_id", "é".repeat(50)));
+      }
+      assertEquals(List.of(8, 92L), List.of(away.stats().get("waiting"), away.stats().get("dropped")));
+      assertFalse(away.close(Duration.ZERO));
+      assertTrue((long) away.stats().get("dropped") >= 92);
+    }
+  }
+
+  @Test
+  void theDocumentedShutdownLosesNoneOfTenThousand() throws Exception {
+    busy.addAll(List.of(503, 429));
+    String program = System.getProperty("java.home") + "/bin/java";
+    ProcessBuilder builder = new ProcessBuilder(program, "-cp", System.getProperty("java.class.path"), Shutdown.class.getName());
+    builder.environment().put("EVALWORKER_URL", "http://127.0.0.1:" + sidecar.getAddress().getPort());
+    Process process = builder.redirectError(ProcessBuilder.Redirect.DISCARD).start();
+    try {
+      assertEquals('r', process.getInputStream().read());
+      process.destroy(); // SIGTERM
+      assertTrue(process.waitFor(30, java.util.concurrent.TimeUnit.SECONDS));
+    } finally {
+      process.destroyForcibly();
+    }
+    assertEquals(10_000, lines.stream().map(line -> line.replaceAll(".*\"request_id\":\"(\\w+)\".*", "$1")).distinct().count());
+  }
+
+  /** An application that is stopped while 10,000 events wait. */
+  static final class Shutdown {
+    public static void main(String[] args) throws Exception {
+      var evalworker = new Evalworker();
+      Runtime.getRuntime().addShutdownHook(new Thread(evalworker::close));
+      for (int i = 0; i < 10_000; i++) {
+        evalworker.begin("input", "Hi").run(() -> "Hello.");
+      }
+      System.out.write('r');
+      System.out.flush();
+      Thread.sleep(60_000);
     }
   }
 }

@@ -1,0 +1,4 @@
+import * as evalworker from './index.cjs';
+
+export * from './index.cjs';
+export default evalworker;

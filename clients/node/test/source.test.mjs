@@ -1,0 +1,226 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+import * as evalworker from '../index.mjs';
+import { serveSidecar } from './support/servers.mjs';
+
+const { Publisher } = evalworker;
+
+/** Publishes events and returns what the sidecar has got, with the counts. */
+async function sent(t, options, ...events) {
+  const sidecar = await serveSidecar(t);
+  const warnings = [];
+  const publisher = new Publisher({ url: sidecar.url, logger: { warn: (text) => warnings.push(text) }, ...options });
+  for (const event of events) publisher.publish(event);
+  assert.equal(await publisher.close(10_000), true);
+  return { events: sidecar.events(), stats: publisher.stats(), warnings };
+}
+
+const sha = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const PNG = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(49_992, 7)]);
+
+test('what JSON has no form for', async (t) => {
+  const circular = { a: 1 };
+  circular.self = circular;
+  const twice = { b: 2 };
+  class Money {
+    #amount = 3;
+    amount() {
+      return this.#amount;
+    }
+  }
+  const broken = { fine: 1, get broken() { throw new Error('no'); } };
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+  let deep = {};
+  for (let i = 0; i < 2000; i++) deep = { deep };
+  const { events } = await sent(t, {}, {
+    request_id: 'a', circular, n: 1n, far: 2n ** 70n, cost: NaN, both: [twice, twice], at: new Date(0), never: new Date(NaN), map: new Map([['k', 1]]), set: new Set([1]),
+    money: new Money(), url: new URL('http://a.b/'), error: new RangeError('x'), broken, revoked: revoked.proxy, list: [undefined, () => 1, Symbol('s')], nothing: undefined, deep,
+  });
+  const { deep: nested, ...event } = events[0];
+  assert.deepEqual(event, {
+    request_id: 'a', circular: { a: 1, self: '[circular]' }, n: 1, far: String(2n ** 70n), cost: null, both: [{ b: 2 }, { b: 2 }], at: '1970-01-01T00:00:00.000Z', never: null,
+    map: { k: 1 }, set: [1], money: '[Money]', url: 'http://a.b/', error: { name: 'RangeError', message: 'x' }, broken: { fine: 1, broken: '[unreadable]' },
+    revoked: '[unreadable]', list: [null, null, null],
+  });
+  assert.match(JSON.stringify(nested), /nested too deeply/);
+});
+
+test('pictures, sounds and files go out as type, size and digest', async (t) => {
+  const base64 = PNG.toString('base64');
+  const sound = Buffer.concat([Buffer.from('RIFF0000WAVE'), Buffer.alloc(2000, 5)]);
+  const png = `[image/png, 50 KB, sha256:${sha(PNG)}]`;
+  const wav = `[audio/wav, 2 KB, sha256:${sha(sound)}]`;
+  const { events } = await sent(t, {}, {
+    request_id: 'a',
+    openai: [{ type: 'image_url', image_url: { url: `data:image/png;base64,${base64}` } }, { type: 'input_audio', input_audio: { data: sound.toString('base64'), format: 'wav' } }],
+    responses: [{ type: 'input_image', image_url: `data:image/png;base64,${base64}` }, { type: 'image_generation_call', result: base64 }],
+    anthropic: { type: 'image', source: { type: 'base64', media_type: 'image/png', data: base64 } },
+    gemini: { inlineData: { mimeType: 'image/png', data: base64 } },
+    bedrock: { image: { format: 'png', source: { bytes: new Uint8Array(PNG) } } },
+    vercel: { type: 'file', mediaType: 'application/x-own', data: Buffer.from('abc') },
+    images: { b64_json: base64 },
+    text: `see ![a](data:image/png;base64,${base64}) and ${'x'.repeat(3000)}`,
+    prose: 'word '.repeat(1000),
+    id: 'a'.repeat(64),
+  });
+  const [event] = events;
+  assert.deepEqual(event.openai, [{ type: 'image_url', image_url: { url: png } }, { type: 'input_audio', input_audio: { data: wav, format: 'wav' } }]);
+  assert.deepEqual(event.responses, [{ type: 'input_image', image_url: png }, { type: 'image_generation_call', result: png }]);
+  assert.deepEqual(event.anthropic, { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } });
+  assert.deepEqual(event.gemini.inlineData.data, png);
+  assert.deepEqual(event.bedrock.image.source.bytes, png);
+  assert.equal(event.vercel.data, `[application/x-own, 3 B, sha256:${sha('abc')}]`);
+  assert.equal(event.images.b64_json, png);
+  assert.equal(event.text, `see ![a](${png}) and ${'x'.repeat(3000)}`);
+  assert.equal(event.prose, 'word '.repeat(1000));
+  assert.equal(event.id, 'a'.repeat(64));
+});
+
+test('an event that is too large goes without its content', async (t) => {
+  const whole = { event: 'llm_request_completed', prompt_name: 'p', status: 'success', input_tokens: 5, trace_context: { traceparent: 't' }, unknown: 'secret' };
+  const { events, stats } = await sent(
+    t, {},
+    { ...whole, request_id: 'a', input: 'é'.repeat(600_000), retrieval: { index: 'i', query: 'q', hit_count: 1, chunks: [{ text: 'x' }] } },
+    { ...whole, request_id: 'b', input: 'x'.repeat(50 << 20) },
+    { ...whole, request_id: 'c', input: 'x'.repeat(900_000) },
+  );
+  const { unknown: _, ...bare } = whole;
+  assert.deepEqual(events[0], { ...bare, request_id: 'a', retrieval: { index: 'i', hit_count: 1 }, content_withheld: 'too_large' });
+  assert.equal(events[1].content_withheld, 'too_large');
+  assert.equal(events[2].input.length, 900_000);
+  assert.deepEqual([stats.accepted, stats.tooLarge], [3, 2]);
+});
+
+test('a wrapped request that is too large goes without its content', async (t) => {
+  const sidecar = await serveSidecar(t);
+  evalworker.configure({ url: sidecar.url, linger: 1 });
+  evalworker.observe(() => 'x'.repeat(3 << 20), { input: ['Hi'], prompt_name: 'p' });
+  evalworker.observe((call) => (call.set({ input: ['y'.repeat(4 << 20)], model: 'm', session_id: 7 }), 'ok'), { prompt_name: 'p' });
+  assert.equal(await evalworker.flush(10_000), true);
+  assert.deepEqual(sidecar.events().map((e) => [e.content_withheld, e.prompt_name, e.input, e.output, e.status]), Array(2).fill(['too_large', 'p', undefined, undefined, 'success']));
+});
+
+test('the prepare hook changes and drops events', async (t) => {
+  const prepare = (event) => (event.request_id === 'drop' ? null : { ...event, input: event.input.replace('secret', '***') });
+  for (const hook of [prepare, async (event) => prepare(event)]) {
+    const { events, stats } = await sent(t, { prepare: hook }, { request_id: 'a', input: 'a secret' }, { request_id: 'drop', input: '' });
+    assert.deepEqual(events, [{ request_id: 'a', input: 'a ***' }]);
+    assert.deepEqual([stats.accepted, stats.discarded, stats.notRedacted, stats.waiting], [1, 1, 0, 0]);
+  }
+});
+
+test('a prepare hook that fails lets no content out', async (t) => {
+  const hooks = {
+    throws: (event) => { event.note = event.input; throw new RangeError(event.input); },
+    rejects: async (event) => { throw new RangeError(event.input); },
+    'throws nothing': () => { throw undefined; },
+    'forgets to return': (event) => { event.input = 'changed'; },
+    'returns a text': (event) => event.input,
+  };
+  for (const [name, prepare] of Object.entries(hooks)) {
+    const { events, stats, warnings } = await sent(t, { prepare }, { event: 'llm_request_completed', request_id: 'a', model: 'm', input: 'a secret', output: 'a secret', comment: 'a secret' });
+    assert.deepEqual(events, [{ event: 'llm_request_completed', request_id: 'a', model: 'm', content_withheld: 'not_redacted' }], name);
+    assert.equal(stats.notRedacted, 1);
+    assert.equal(warnings.length, 1);
+    assert.ok(!warnings[0].includes('secret'), warnings[0]);
+  }
+});
+
+test('what a hook returns may be anything that an event may be', async (t) => {
+  const { events } = await sent(t, { prepare: ({ input }) => ({ input, at: new Date(0), n: 5n }) }, { event: 'e', request_id: 'a', input: 'Hi' });
+  assert.deepEqual(events, [{ event: 'e', request_id: 'a', input: 'Hi', at: '1970-01-01T00:00:00.000Z', n: 5 }]);
+});
+
+test('a user goes out as a digest only, and a field of the wrong kind costs itself', async (t) => {
+  const sidecar = await serveSidecar(t);
+  const warnings = [];
+  evalworker.configure({ url: sidecar.url, linger: 1, logger: { warn: (text) => warnings.push(text) } });
+  const fields = { user: 'alice@example.com', session: 7, tenant_id: { no: 'text' }, promt_name: 'x', feature: 'f', estimated_cost_usd: NaN };
+  evalworker.scope(fields, () => evalworker.observe(() => 'Hello.', { input: 'Hi' }));
+  await evalworker.flush(10_000);
+  const [event] = sidecar.events();
+  assert.deepEqual([event.user_id_hash, event.session_id, event.tenant_id, event.feature, event.output], [sha('alice@example.com'), '7', undefined, 'f', 'Hello.']);
+  assert.ok(!sidecar.requests[0].body.includes('alice'));
+  assert.equal(warnings.length, 1);
+});
+
+test('retrieval in the forms of libraries and stores', async (t) => {
+  const want = [{ id: 'kb_1', text: 'A refund takes 14 days.', score: 0.8 }];
+  const [{ id, text, score }] = want;
+  const forms = {
+    own: { index: 'help', chunks: want },
+    langchain: [{ pageContent: text, id, metadata: { score } }],
+    'langchain with scores': [[{ pageContent: text, metadata: { source: id } }, score]],
+    llamaindex: [{ node: { id_: id, text }, score }],
+    pinecone: { matches: [{ id, score, metadata: { text } }] },
+    qdrant: { points: [{ id, score, payload: { text } }] },
+    elasticsearch: { hits: { hits: [{ _id: id, _score: score, _source: { content: text } }] } },
+    openai: { object: 'vector_store.search_results.page', data: [{ file_id: id, score, content: [{ type: 'text', text }] }] },
+  };
+  const sidecar = await serveSidecar(t);
+  evalworker.configure({ url: sidecar.url, linger: 1 });
+  for (const retrieval of Object.values(forms)) evalworker.observe(() => 'x', { retrieval });
+  evalworker.observe(() => 'x', { retrieval: ['text alone'] });
+  evalworker.observe(() => 'x', { retrieval: { ids: [['kb_1']], documents: [['d']], distances: [[0.3]] } });
+  await evalworker.flush(10_000);
+  const chunks = sidecar.events().map((event) => event.retrieval.chunks);
+  Object.keys(forms).forEach((name, i) => assert.deepEqual(chunks[i], want, name));
+  assert.deepEqual(chunks.slice(-2), [[{ text: 'text alone' }], [{ id: 'kb_1', text: 'd' }]]);
+});
+
+test('warnings of the sidecar are counted, whatever their form', async (t) => {
+  const sidecar = await serveSidecar(t);
+  const answers = [{ accepted: 1, warnings: ['unknown field "usage"'] }, { accepted: 1, warnings: [{ line: 1, field: 'usage', problem: 'is not read' }, 7], more_warnings: 4 }, { accepted: 1, warnings: 'none' }];
+  sidecar.answers.push(...answers.map((answer) => [202, 'application/json', JSON.stringify(answer)]));
+  const told = [];
+  const publisher = new Publisher({ url: sidecar.url, linger: 1, logger: { warn: (text) => told.push(text) } });
+  for (let i = 0; i < 3; i++) {
+    publisher.publish({ request_id: String(i) });
+    await publisher.flush(10_000);
+  }
+  const { accepted, warnings, lastWarning, lastError } = publisher.stats();
+  assert.deepEqual([accepted, warnings, lastWarning, lastError], [3, 7, 'usage: is not read', '']);
+  assert.equal(told.length, 1);
+  assert.match(told[0], /unknown field "usage"/);
+  await publisher.close();
+});
+
+test('a warning a minute, with a count', { skip: process.versions.node.startsWith('18.') && 'mock timers came later' }, (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const told = [];
+  const publisher = new Publisher({ url: 'http://127.0.0.1:9', maxEvents: 0, logger: { warn: (text) => told.push(text) } });
+  for (let i = 0; i < 10; i++) publisher.publish({ request_id: 'a' });
+  assert.equal(told.length, 1);
+  t.mock.timers.tick(60_000);
+  assert.equal(told.length, 2);
+  assert.match(told[1], /10 events dropped.*\(and 8 more in the last minute\)/);
+  t.mock.timers.tick(60_000);
+  publisher.publish({ request_id: 'a' });
+  assert.equal(told.length, 3);
+});
+
+test('a logger that throws reaches no request', () => {
+  const publisher = new Publisher({ url: 'http://127.0.0.1:9', maxEvents: 0, logger: { warn() { throw new Error('no'); } } });
+  assert.equal(publisher.publish({ request_id: 'a' }), false);
+});
+
+test('what configure has set stays until it is set again', async (t) => {
+  const sidecar = await serveSidecar(t);
+  evalworker.configure({ url: sidecar.url, linger: 1, service: 'api' });
+  evalworker.configure({ prepare: (event) => ({ ...event, comment: 'seen' }), version: '2' });
+  evalworker.observe(() => 'x');
+  assert.equal(await evalworker.flush(10_000), true);
+  assert.deepEqual(sidecar.events().map((e) => [e.comment, e.service, e.version]), [['seen', 'api', '2']]);
+  evalworker.configure({ prepare: undefined });
+});
+
+test('feedback needs the id of a request', async (t) => {
+  const sidecar = await serveSidecar(t);
+  evalworker.configure({ url: sidecar.url, linger: 1, logger: { warn() {} } });
+  assert.equal(evalworker.feedback(evalworker.requestId({}), 'up'), false);
+  assert.match(evalworker.stats().lastError, /without the id/);
+  await evalworker.flush();
+  assert.equal(sidecar.requests.length, 0);
+});
