@@ -26,6 +26,7 @@ type sendCommand struct {
 	name       string // of the file, in messages
 	sum        summary
 	noProgress bool // the cluster accepted nothing for the whole timeout
+	warned     event.WarningCounts
 }
 
 // summary counts the lines of a file by their outcome.
@@ -39,6 +40,8 @@ type summary struct {
 	Interrupted bool   `json:"interrupted"`
 	// Faults are the first bad lines.
 	Faults []lineFault `json:"faults"`
+	// Warnings are members that are published and not read, those of most events first.
+	Warnings []event.WarningCount `json:"warnings"`
 }
 
 type lineFault struct {
@@ -46,8 +49,11 @@ type lineFault struct {
 	Problem string `json:"problem"`
 }
 
-// maxFaults bounds the faults in a summary; stderr lists all of them.
-const maxFaults = 100
+// Bounds of a summary. Stderr lists all faults.
+const (
+	maxFaults   = 100
+	maxWarnings = 20
+)
 
 func newSend() *cobra.Command {
 	s := &sendCommand{}
@@ -57,6 +63,9 @@ func newSend() *cobra.Command {
 		Long: `send publishes each line of FILE (or of the standard input) as one event. The line
 is published as it is, fields that evalworker does not know included; its envelope
 goes into the headers.
+
+Members of events that are not read are named with the number of events that have
+them; what a provider gave (usage, a response, its members) is read as it is.
 
 A line that is no event is reported with its number and what is wrong with it, and
 the others go on. The exit code is 1 when there was such a line or when something
@@ -100,6 +109,7 @@ func (s *sendCommand) run(cmd *cobra.Command, file string) error {
 	s.sum.File = s.name
 	s.sum.Unsent = s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
 	s.sum.Sent = int(em.Stats().Sent)
+	s.printWarnings(cmd.ErrOrStderr())
 	if err := s.print(cmd.OutOrStdout()); err != nil {
 		return &failure{err}
 	}
@@ -149,15 +159,35 @@ func (s *sendCommand) sendLine(ctx context.Context, em *emitter.Emitter, l line)
 		s.sum.Blank++
 		return nil
 	}
-	decode := event.Decode
-	if s.strict {
-		decode = event.DecodeStrict
-	}
-	e, err := decode(l.data)
+	e, err := s.decode(l.data)
 	if err != nil {
 		return err
 	}
 	return s.target.submit(ctx, func(ctx context.Context) error { return em.Forward(ctx, e, l.data) })
+}
+
+// decode reads a line, and counts what of it is not read.
+func (s *sendCommand) decode(data []byte) (*event.Event, error) {
+	if s.strict {
+		return event.DecodeStrict(data)
+	}
+	e, warned, err := event.DecodeWithWarnings(data)
+	if err == nil {
+		s.warned.Add(warned)
+	}
+	return e, err
+}
+
+// printWarnings says which members of how many events are not read.
+func (s *sendCommand) printWarnings(stderr io.Writer) {
+	counts, more := s.warned.Most(maxWarnings)
+	for _, c := range counts {
+		fmt.Fprintln(stderr, c)
+	}
+	if more > 0 {
+		fmt.Fprintf(stderr, "and %s more\n", cli.Plural(more, "warning"))
+	}
+	s.sum.Warnings = counts
 }
 
 func (s *sendCommand) reportBad(number int, err error, stderr io.Writer) {
@@ -172,6 +202,9 @@ func (s *sendCommand) print(stdout io.Writer) error {
 	if s.asJSON {
 		if s.sum.Faults == nil {
 			s.sum.Faults = []lineFault{}
+		}
+		if s.sum.Warnings == nil {
+			s.sum.Warnings = []event.WarningCount{}
 		}
 		return json.NewEncoder(stdout).Encode(s.sum)
 	}
