@@ -543,9 +543,6 @@ func (c *completion) responses() {
 }
 
 func (c *completion) response(raw []byte, at string) {
-	if !mayHaveFacts(raw) {
-		return
-	}
 	f, ok := factsOf(raw, c.badCount(at+"."))
 	if f.model != "" && (ok || at != "output" || c.isResponse()) {
 		c.model.add(f.model, at+".model")
