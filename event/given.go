@@ -85,7 +85,8 @@ func kindOfGiven(folded []byte, f field) givenKind {
 		return givenRequest
 	case "responsebody", "rawresponse":
 		return givenResponse
-	case "promptevalcount", "evalcount", "prompttokencount", "generationtokencount", "inputtexttokencount", "tokensevaluated", "tokenspredicted":
+	}
+	if isCount(folded) {
 		return givenCount
 	}
 	switch f {
@@ -517,6 +518,8 @@ func (c *completion) adviceOn(m *givenMember) string {
 		return "write input, or prompt_name"
 	case isAnswer(m.field) && c.e.Output.IsZero() && (jsonKind(m.value) == "array" || jsonKind(m.value) == "object"):
 		return "write the whole response as output"
+	case (m.field == fieldContent || m.field == fieldText) && c.e.Output.IsZero():
+		return "write output, if it is the answer"
 	case m.field == fieldContents || m.field == fieldSystem || m.field == fieldInstructions:
 		return "write the whole request as input"
 	}

@@ -206,8 +206,10 @@ func TestBesideOwnFields(t *testing.T) {
 		// An application's own members that have such names by chance.
 		{`"message":"request completed","id":7,"source":"api","metadata":{"team":"x"}`, ``, "",
 			`unknown field "message", did you mean "messages"?; unknown field "id"; unknown field "source"; unknown field "metadata"`},
-		{`"text":"note","type":"log"`, ``, "", `unknown field "text"; unknown field "type"`},
+		{`"text":"note","type":"log"`, ``, "", `unknown field "text", write output, if it is the answer; unknown field "type"`},
 		{`"output":{"reply":"x","usage":"daily","model":"A4"}`, `"output":{"reply":"x","usage":"daily","model":"A4"}`, "", ""},
+		{`"output":{"token":"X","total_tokens":1000000,"output_tokens":"many"}`, `"output":{"token":"X","total_tokens":1000000,"output_tokens":"many"}`, "", ""},
+		{`"role":"user","content":"Hi","page":"/a"`, ``, "", `unknown field "page"; unknown field "role"; unknown field "content", write output, if it is the answer`},
 		{`"choices":["a","b"]`, ``, "", `unknown field "choices", write the whole response as output`},
 
 		// What is bad costs nothing but itself.
@@ -259,8 +261,8 @@ func TestIdentitySpelling(t *testing.T) {
 		`{"event":"llm_request_completed","request_id":"b","requestId":{"x":1}}`:         "b",
 		`{"event":"llm_request_completed","requestId":{"x":1},"request_id":"b"}`:         "b",
 		`{"event":"llm_request_completed","id":"chatcmpl-1"}`:                            "malformed: missing request_id",
-		`{"event":"llm_request_completed","requestId":["a"]}`:                            "malformed: requestId: a JSON array, want a string",
-		`{"event":"llm_request_completed","request_id":["a"],"requestId":"b","model":1}`: "malformed: request_id: a JSON array, want a string",
+		`{"event":"llm_request_completed","requestId":["a"]}`:                            "malformed: requestId: a JSON array, want a string, or a whole number that has all its digits",
+		`{"event":"llm_request_completed","request_id":["a"],"requestId":"b","model":1}`: "malformed: request_id: a JSON array, want a string, or a whole number that has all its digits",
 	} {
 		e, err := event.Decode([]byte(in))
 		got := ""

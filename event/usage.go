@@ -201,12 +201,24 @@ func (f *facts) read(raw []byte, bad func(name string, value []byte), whole bool
 				f.read(value, bad, string(folded) == "response") // a line of a batch: response.body
 			}
 		default:
-			f.member(folded, key, value, bad)
+			if isCount(folded) {
+				f.member(folded, key, value, bad)
+			}
 		}
 	}
 	if total != nil && !f.known() {
 		f.readMembers(total, bad)
 	}
+}
+
+// isCount reports whether a folded name is that of a count that some providers write beside
+// the answer. Others, such as total_tokens, may be a number in a model's own JSON.
+func isCount(folded []byte) bool {
+	switch string(folded) {
+	case "promptevalcount", "evalcount", "prompttokencount", "generationtokencount", "inputtexttokencount", "tokensevaluated", "tokenspredicted":
+		return true
+	}
+	return false
 }
 
 // isPresent reports whether a member is there and not null.
