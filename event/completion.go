@@ -219,12 +219,17 @@ func (c *completion) responses() {
 		scan.Skip(t)
 		if scan.Flaw() == jsonscan.FlawNone {
 			c.response(c.d.data[at-1:scan.Pos()], "response")
+		} else { // the event is JSON but for this
+			c.d.warn(notFinite("response"))
 		}
 	}
 	c.response(c.e.Output.raw, "output")
 }
 
 func (c *completion) response(raw []byte, at string) {
+	if at == "output" && !c.isResponse() && !mayHaveFacts(raw) {
+		return
+	}
 	f, ok := factsOf(raw, c.badCount(at+"."))
 	if f.model != "" && (ok || at != "output" || c.isResponse()) {
 		c.model.add(f.model, at+".model")

@@ -66,8 +66,17 @@ func (d *decoder) take(name []byte, value jsonscan.Token) bool {
 		return false
 	}
 	m.value = d.value(value)
+	if m.value == nil && m.kind != givenUsage && m.kind != givenFinish && m.kind != givenLatency && m.kind != givenFirst {
+		d.warn(notFinite(shortName(string(name))))
+		return true
+	}
 	d.given.members = append(d.given.members, m)
 	return true
+}
+
+// notFinite warns of a member that is not JSON.
+func notFinite(name string) Warning {
+	return Warning{Field: name, Problem: "not JSON, because a number in it is not finite", want: "write null in its place"}
 }
 
 func kindOfGiven(folded []byte, f field) givenKind {

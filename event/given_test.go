@@ -179,6 +179,7 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"latency":1.5,"latency_ms":1500`, `"llm_latency_ms":1500`, "", "latency: a number without a unit, write llm_latency_ms"},
 		{`"duration_ms":1,"latency_s":2`, ``, "llm_latency_ms", "llm_latency_ms: duration_ms and latency_s differ, write llm_latency_ms"},
 		{`"ttft_ms":90,"timeToFirstTokenMs":90`, `"first_token_latency_ms":90`, "", ""},
+		{`"latency_s":1e308`, ``, "llm_latency_ms", "latency_s: a JSON number, write llm_latency_ms"},
 		{`"duration":NaN`, ``, "llm_latency_ms", "duration: a JSON number that is not finite, write llm_latency_ms"},
 
 		// Requests.
@@ -202,6 +203,10 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"output":"Hello.","response":{"usage":{"prompt_tokens":1}},"usage":{"prompt_tokens":2}`, `"output":"Hello."`, "input_tokens", "input_tokens: usage and response.usage differ, write input_tokens"},
 		{`"output":"Hello.","text":"Another.","finishReason":"stop"`, `"output":"Hello.","finish_reason":"stop"`, "", "text: not read, because the event has another output"},
 		{`"toolCalls":[{"toolName":"a","input":{}}]`, `"tool_calls":[{"name":"a","arguments":{}}]`, "", ""},
+
+		{`"choices":[NaN]`, ``, "", "choices: not JSON, because a number in it is not finite, write null in its place"},
+		{`"output":"a","response":{"x":NaN}`, `"output":"a"`, "", "response: not JSON, because a number in it is not finite, write null in its place"},
+		{`"store":"berlin","n":3`, ``, "", `unknown field "store"; unknown field "n"`},
 
 		// An application's own members that have such names by chance.
 		{`"message":"request completed","id":7,"source":"api","metadata":{"team":"x"}`, ``, "",

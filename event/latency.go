@@ -2,6 +2,7 @@ package event
 
 import (
 	"bytes"
+	"math"
 	"strconv"
 	"time"
 )
@@ -73,7 +74,8 @@ func milliseconds(value []byte, unit timeUnit) (float64, bool) {
 	digits := bytes.Trim(value, `" `)
 	n, err := strconv.ParseFloat(string(digits), 64)
 	if err == nil && unit != unitUnknown && len(digits) > 0 && digits[0] >= '0' && digits[0] <= '9' {
-		return n * perMS[unit], true
+		n *= perMS[unit]
+		return n, !math.IsInf(n, 0)
 	}
 	if jsonKind(value) != "string" || err == nil {
 		return 0, false

@@ -35,6 +35,9 @@ func (e *Event) describe() *Event {
 
 // fill brings what the output says into the fields that the event does not have.
 func (e *Event) fill() {
+	if !mayHaveFacts(e.Output.raw) {
+		return
+	}
 	f, ok := factsOf(e.Output.raw, func(string, []byte) {})
 	if !ok {
 		return
