@@ -50,7 +50,8 @@ func newError(reason Reason, err error) error { return &Error{Reason: reason, Er
 // an identity cannot be evaluated once only. The error names fields and types, never
 // values.
 //
-// What providers give is read beside our own names: [Event] says how.
+// Members that providers have, such as usage or those of a response, fill the fields that
+// the event does not have.
 func Decode(data []byte) (*Event, error) {
 	d := newDecoder(&theTables, withoutMark(data))
 	return d.event()

@@ -179,6 +179,7 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"latency":1.5,"latency_ms":1500`, `"llm_latency_ms":1500`, "", "latency: a number without a unit, write llm_latency_ms"},
 		{`"duration_ms":1,"latency_s":2`, ``, "llm_latency_ms", "llm_latency_ms: duration_ms and latency_s differ, write llm_latency_ms"},
 		{`"ttft_ms":90,"timeToFirstTokenMs":90`, `"first_token_latency_ms":90`, "", ""},
+		{`"latency_s":1e308`, ``, "llm_latency_ms", "latency_s: a JSON number, write llm_latency_ms"},
 		{`"duration":NaN`, ``, "llm_latency_ms", "duration: a JSON number that is not finite, write llm_latency_ms"},
 
 		// Requests.
@@ -203,11 +204,17 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"output":"Hello.","text":"Another.","finishReason":"stop"`, `"output":"Hello.","finish_reason":"stop"`, "", "text: not read, because the event has another output"},
 		{`"toolCalls":[{"toolName":"a","input":{}}]`, `"tool_calls":[{"name":"a","arguments":{}}]`, "", ""},
 
+		{`"choices":[NaN]`, ``, "", "choices: not JSON, because a number in it is not finite, write null in its place"},
+		{`"output":"a","response":{"x":NaN}`, `"output":"a"`, "", "response: not JSON, because a number in it is not finite, write null in its place"},
+		{`"store":"berlin","n":3`, ``, "", `unknown field "store"; unknown field "n"`},
+
 		// An application's own members that have such names by chance.
 		{`"message":"request completed","id":7,"source":"api","metadata":{"team":"x"}`, ``, "",
 			`unknown field "message", did you mean "messages"?; unknown field "id"; unknown field "source"; unknown field "metadata"`},
-		{`"text":"note","type":"log"`, ``, "", `unknown field "text"; unknown field "type"`},
+		{`"text":"note","type":"log"`, ``, "", `unknown field "text", write output, if it is the answer; unknown field "type"`},
 		{`"output":{"reply":"x","usage":"daily","model":"A4"}`, `"output":{"reply":"x","usage":"daily","model":"A4"}`, "", ""},
+		{`"output":{"token":"X","total_tokens":1000000,"output_tokens":"many"}`, `"output":{"token":"X","total_tokens":1000000,"output_tokens":"many"}`, "", ""},
+		{`"role":"user","content":"Hi","page":"/a"`, ``, "", `unknown field "page"; unknown field "role"; unknown field "content", write output, if it is the answer`},
 		{`"choices":["a","b"]`, ``, "", `unknown field "choices", write the whole response as output`},
 
 		// What is bad costs nothing but itself.
@@ -259,8 +266,8 @@ func TestIdentitySpelling(t *testing.T) {
 		`{"event":"llm_request_completed","request_id":"b","requestId":{"x":1}}`:         "b",
 		`{"event":"llm_request_completed","requestId":{"x":1},"request_id":"b"}`:         "b",
 		`{"event":"llm_request_completed","id":"chatcmpl-1"}`:                            "malformed: missing request_id",
-		`{"event":"llm_request_completed","requestId":["a"]}`:                            "malformed: requestId: a JSON array, want a string",
-		`{"event":"llm_request_completed","request_id":["a"],"requestId":"b","model":1}`: "malformed: request_id: a JSON array, want a string",
+		`{"event":"llm_request_completed","requestId":["a"]}`:                            "malformed: requestId: a JSON array, want a string, or a whole number that has all its digits",
+		`{"event":"llm_request_completed","request_id":["a"],"requestId":"b","model":1}`: "malformed: request_id: a JSON array, want a string, or a whole number that has all its digits",
 	} {
 		e, err := event.Decode([]byte(in))
 		got := ""

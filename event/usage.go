@@ -2,7 +2,6 @@ package event
 
 import (
 	"bytes"
-	"strconv"
 )
 
 // usage is what providers say about the tokens of a request.
@@ -151,16 +150,18 @@ func mayHaveFacts(raw []byte) bool {
 	if len(raw) < 2 || raw[0] != '{' && (raw[0] != '"' || raw[1] != '{') {
 		return false
 	}
-	return bytes.Contains(raw, []byte("sage")) || bytes.Contains(raw, []byte("oken")) || bytes.Contains(raw, []byte("eval_count"))
+	for _, word := range [...]string{"usage", "Usage", "oken", "eval_count"} {
+		if bytes.Contains(raw, []byte(word)) {
+			return true
+		}
+	}
+	return false
 }
 
-// factsOf reads a response, or a string that holds one. A value without counts of tokens
-// says nothing: it may be the model's own JSON.
+// factsOf reads a response, or a string that holds one, and reports whether it has counts
+// of tokens. A value without them may be the model's own JSON.
 func factsOf(raw []byte, bad func(name string, value []byte)) (f facts, ok bool) {
-	if !mayHaveFacts(raw) {
-		return facts{}, false
-	}
-	if raw[0] == '"' {
+	if len(raw) > 0 && raw[0] == '"' {
 		raw = []byte(stringOf(raw))
 		if !isDocument(string(raw)) {
 			return facts{}, false
@@ -192,7 +193,7 @@ func (f *facts) read(raw []byte, bad func(name string, value []byte), whole bool
 			}
 		case "metrics":
 			if ms, ok := fieldNamed(value, "latencyms"); ok {
-				if n, err := strconv.ParseFloat(string(ms), 64); err == nil {
+				if n, ok := milliseconds(ms, unitMS); ok {
 					f.latencyMS = &n
 				}
 			}
@@ -201,12 +202,24 @@ func (f *facts) read(raw []byte, bad func(name string, value []byte), whole bool
 				f.read(value, bad, string(folded) == "response") // a line of a batch: response.body
 			}
 		default:
-			f.member(folded, key, value, bad)
+			if isCount(folded) {
+				f.member(folded, key, value, bad)
+			}
 		}
 	}
 	if total != nil && !f.known() {
 		f.readMembers(total, bad)
 	}
+}
+
+// isCount reports whether a folded name is that of a count that some providers write beside
+// the answer. Others, such as total_tokens, may be a number in a model's own JSON.
+func isCount(folded []byte) bool {
+	switch string(folded) {
+	case "promptevalcount", "evalcount", "prompttokencount", "generationtokencount", "inputtexttokencount", "tokensevaluated", "tokenspredicted":
+		return true
+	}
+	return false
 }
 
 // isPresent reports whether a member is there and not null.
