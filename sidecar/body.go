@@ -86,6 +86,7 @@ const maxRejected = 10_000
 // contents are the parsed contents of a body.
 type contents struct {
 	good     int
+	withheld int      // of good, without their content
 	values   [][]byte // the good events as they are spooled, but for those that are left out
 	rejected int
 	faults   []lineFault

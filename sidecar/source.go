@@ -22,7 +22,7 @@ func (s *Sidecar) source(c *contents, line int, value []byte) ([]byte, []event.W
 		return nil, nil, err
 	}
 	if prepared.ContentWithheld != "" {
-		s.counts.withheld.Add(1)
+		c.withheld++
 		c.warnings.addWithheld(line, prepared.ContentWithheld)
 	}
 	return prepared.Value, warned, nil
