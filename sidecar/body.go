@@ -140,12 +140,11 @@ func isValue(text []byte) bool {
 
 // add checks and prepares an event, and adds it or its fault.
 func (s *Sidecar) add(c *contents, line int, value []byte) error {
-	value, warned, err := s.source(c, line, value)
+	value, err := s.source(c, line, value)
 	if err == nil {
 		if c.good++; value != nil {
 			c.values = append(c.values, value)
 		}
-		c.warnings.add(line, warned, &s.mends)
 		return nil
 	}
 	c.rejected++

@@ -30,7 +30,7 @@ func TestSource(t *testing.T) {
 	}
 	picture := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("picture"), 5000))
 	body := strings.Join([]string{
-		`{"event":"llm_request_completed","request_id":"a","output":"a canary"}`,
+		`{"event":"llm_request_completed","request_id":"a","output":"a canary","mine":1}`,
 		`{"event":"llm_request_completed","request_id":"left-out","output":"a canary"}`,
 		`{"event":"llm_request_completed","request_id":"panics","output":"a canary"}`,
 		`{"event":"llm_request_completed","request_id":"picture","input":"data:image/png;base64,` + picture + `"}`,
@@ -41,10 +41,10 @@ func TestSource(t *testing.T) {
 	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
 		t.Fatal(err)
 	}
-	if resp.Code != 202 || got.Accepted != 5 || len(got.Warnings) != 2 || got.Warnings[0].Line != 3 || got.Warnings[1].Line != 5 {
+	if resp.Code != 202 || got.Accepted != 5 || len(got.Warnings) != 3 || got.Warnings[0].Problem != "unknown field: it is not published" || got.Warnings[1].Line != 3 || got.Warnings[2].Line != 5 {
 		t.Errorf("%d %+v", resp.Code, got)
 	}
-	if st := w.Status(); st.Events.Withheld != 2 || st.Events.Warned != 0 || st.Events.Accepted != 4 {
+	if st := w.Status(); st.Events.Withheld != 2 || st.Events.Warned != 1 || st.Events.Accepted != 4 {
 		t.Errorf("%+v", st.Events)
 	}
 	batch, err := w.spool.Next(t.Context(), spool.Limits{Records: 100, Bytes: 1 << 20})
