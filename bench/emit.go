@@ -33,7 +33,7 @@ const (
 // same acknowledgements, compression and linger. The broker is the embedded one, in a
 // process of its own that each run starts anew, because it keeps everything in memory.
 func emitting(ctx context.Context, out io.Writer, opts options) error {
-	arms := []struct{ name, role string }{{"franz-go, plain struct", roleProducer}, {"emitter", roleEmitter}}
+	arms := []struct{ name, role string }{{"franz-go, plain struct", roleProducer}, {"Emitter, Event", roleEmitter}}
 	var runs [2][]figures
 	for pair := range opts.pairs {
 		for turn := range arms {

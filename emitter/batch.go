@@ -97,6 +97,7 @@ func (e *Emitter) deliver(ctx context.Context, batch []message) {
 			return
 		}
 		if ctx.Err() == nil {
+			err = withMend(err)
 			e.failed(err, why == nil)
 			why = err
 		}

@@ -199,14 +199,8 @@ func (c Config) Validate() fault.List {
 
 // isTopicName reports whether Kafka allows a topic of that name.
 func isTopicName(name string) bool {
-	const longest = 249
-	for i := range len(name) {
-		c := name[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '.' || c == '_' || c == '-') {
-			return false
-		}
-	}
-	return name != "" && len(name) <= longest && name != "." && name != ".."
+	const longest, allowed = 249, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
+	return name != "" && len(name) <= longest && strings.Trim(name, allowed) == "" && name != "." && name != ".."
 }
 
 func (c Config) conn() conn.Config {

@@ -3,6 +3,7 @@ package emitter
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"time"
 
@@ -94,6 +95,15 @@ func explain(err error) error {
 // connection, or with the topic, and what to do.
 func (c *topicClient) describe(err error) error {
 	return c.cluster.Describe(c.cluster.WriteRefusal(c.topic, err))
+}
+
+// withMend adds what to do to the error of a broker that cannot be reached.
+func withMend(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" && !errors.Is(err, ErrNoAccess) {
+		return fmt.Errorf("%w; start Kafka, or set brokers to addresses where it listens", err)
+	}
+	return err
 }
 
 // maybeStale reports whether an error of a write may come from outdated metadata.

@@ -44,7 +44,9 @@ func service(addr string) error {
 			return err
 		}
 	}
-	fmt.Println("emitted")
+	if _, err := fmt.Fprintln(os.Stdout, "emitted"); err != nil {
+		return err
+	}
 	<-ctx.Done()
 	return em.Close(ctx)
 }
@@ -143,13 +145,15 @@ func TestUnsentGetsTheEvents(t *testing.T) {
 // told so, by a Flush that runs out of time as well.
 func TestWhatIsWrongIsNamed(t *testing.T) {
 	t.Parallel()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
 	noTopic := startBroker(t, broker.Config{Topics: map[string]int32{"other": 1}}).Addr()
 	for name, c := range map[string]struct {
 		addr, want string
 		is         error
 	}{
 		"no topic": {noTopic, "create", kafka.UnknownTopicOrPartition},
-		"no Kafka": {"127.0.0.1:1", "cannot be reached: connect: connection refused", syscall.ECONNREFUSED},
+		"no Kafka": {"127.0.0.1:1", "cannot be reached: connect: connection refused; start Kafka, or set brokers", syscall.ECONNREFUSED},
 	} {
 		cfg := quick(c.addr)
 		cfg.MaxAttempts = 1_000_000
@@ -160,8 +164,8 @@ func TestWhatIsWrongIsNamed(t *testing.T) {
 		if err := e.Emit(t.Context(), newEvent(1)); err != nil {
 			t.Fatal(err)
 		}
-		for e.Stats().Retries == 0 {
-			runtime.Gosched() // the first attempt has not ended
+		for e.Stats().Retries == 0 { // until the first attempt has ended
+			<-tick.C
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
