@@ -3,6 +3,7 @@ package event_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -97,7 +98,7 @@ func TestProviderObjects(t *testing.T) {
 				if d := cmp.Diff(tt.want, saidBy(e)); d != "" {
 					t.Errorf("(-want +got):\n%s", d)
 				}
-				if len(warned) > 0 || e.Ignored() != nil {
+				if len(warned.List) > 0 || e.Ignored() != nil {
 					t.Errorf("%v, ignored %q", warned, e.Ignored())
 				}
 				if form == "spread" && name == "OpenAI response" && e.Status != "success" {
@@ -150,6 +151,11 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"usage":{"prompt_tokens":1,"completion_tokens":2},"input_tokens":9`, `"input_tokens":9,"output_tokens":2`, "", ""},
 		{`"usage":{"prompt_tokens":"1","completion_tokens":2.0}`, `"input_tokens":1,"output_tokens":2`, "", ""},
 		{`"usage":{"inputTokens":{"total":7,"cacheRead":3},"outputTokens":{"total":2,"text":1}}`, `"input_tokens":7,"output_tokens":2`, "", ""},
+		{`"usage":{"input":7,"output":2,"total":9,"unit":"TOKENS"}`, `"input_tokens":7,"output_tokens":2,"total_tokens":9`, "", ""},
+		{`"output":[{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]}}]},{"candidates":[{"content":{"role":"model","parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7}}]`,
+			`"output":[{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]}}]},{"candidates":[{"content":{"role":"model","parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7}}],"input_tokens":7,"finish_reason":"STOP"`, "", ""},
+		{`"response":{"status_code":200,"body":{"choices":[{"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7}}}`,
+			`"output":{"status_code":200,"body":{"choices":[{"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7}}},"input_tokens":7,"finish_reason":"stop"`, "", ""},
 		{`"usage":{"prompt_tokens":-1,"completion_tokens":2}`, `"output_tokens":2`, "usage", "usage.prompt_tokens: a JSON number, want a number of tokens"},
 		{`"usage":{"prompt_tokens":NaN,"completion_tokens":2}`, ``, "usage", "usage: a JSON object, want an object with counts of tokens"},
 		{`"usage":"3 tokens"`, ``, "usage", "usage: a JSON string, want an object with counts of tokens"},
@@ -229,11 +235,7 @@ func TestBesideOwnFields(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			texts := make([]string, len(warned))
-			for i, w := range warned {
-				texts[i] = w.String()
-			}
-			if got := strings.Join(texts, "; "); got != tt.warnings {
+			if got := warned.String(); got != tt.warnings {
 				t.Errorf("warnings %s\nwant     %s", got, tt.warnings)
 			}
 			if got := strings.Join(e.Ignored(), " "); got != tt.ignored {
@@ -252,6 +254,61 @@ func TestBesideOwnFields(t *testing.T) {
 			}
 			agree(t, e)
 		})
+	}
+}
+
+// TestWarningsAreBounded: what is not listed is counted.
+func TestWarningsAreBounded(t *testing.T) {
+	t.Parallel()
+	var members, passages strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&members, `"own_%d":1,`, i)
+		passages.WriteString(`{"text":"a","scor":1},`)
+	}
+	_, warned, err := event.DecodeWithWarnings(body(members.String() + `"model":"m"`))
+	if err != nil || len(warned.List) != 20 || warned.More != 10 || !strings.HasSuffix(warned.String(), `unknown field "own_19"; and 10 more`) {
+		t.Errorf("%v, %v", warned, err)
+	}
+	_, warned, err = event.DecodeWithWarnings(body(`"retrieval":{"chunks":[` + passages.String() + `"b"]}`))
+	if err != nil || len(warned.List) != 1 || warned.More != 0 {
+		t.Errorf("the same 30 times: %v, %v", warned, err)
+	}
+	long := strings.Repeat("é", 100)
+	_, warned, err = event.DecodeWithWarnings(body(`"` + long + `":1`))
+	if err != nil || len(warned.List) != 1 || warned.List[0].Field != long[:64]+"..." {
+		t.Errorf("a long name: %v, %v", warned, err)
+	}
+}
+
+// TestWarningCounts: of many events, the most frequent first, in a bounded memory.
+func TestWarningCounts(t *testing.T) {
+	t.Parallel()
+	var counts event.WarningCounts
+	add := func(fields string, times int) {
+		_, warned, err := event.DecodeWithWarnings(body(fields))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range times {
+			counts.Add(warned)
+		}
+	}
+	add(`"model":"m"`, 5)
+	if most, more := counts.Most(20); most != nil || more != 0 {
+		t.Errorf("%v, %d", most, more)
+	}
+	add(`"output_tokens":true`, 1)
+	add(`"prompt_versoin":1`, 312)
+	most, more := counts.Most(20)
+	want := "[prompt_versoin: ignored in 312 events, did you mean prompt_version? output_tokens: ignored in 1 event (a JSON bool), want an integer]"
+	if fmt.Sprint(most) != want || more != 0 {
+		t.Errorf("%v, %d\nwant %s", most, more, want)
+	}
+	for i := range 1200 {
+		add(fmt.Sprintf(`"own_%d":1`, i), 1)
+	}
+	if most, more := counts.Most(3); len(most) != 3 || more != 1200-1 {
+		t.Errorf("%d listed, %d more", len(most), more)
 	}
 }
 

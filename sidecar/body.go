@@ -154,10 +154,10 @@ func (s *Sidecar) add(c *contents, line int, value []byte) error {
 }
 
 // check returns what is not read of an event, or why it is none.
-func (s *Sidecar) check(value []byte) ([]event.Warning, error) {
+func (s *Sidecar) check(value []byte) (event.Warnings, error) {
 	// This comes before decoding, which may need a hundred times the event's size.
 	if limit := s.deps.Publisher.MaxEventBytes(); len(value) > limit {
-		return nil, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, the limit is %d", emitter.ErrTooLarge, len(value), limit))
+		return event.Warnings{}, eval.Permanent(eval.ReasonTooLarge, fmt.Errorf("%w: %d bytes, the limit is %d", emitter.ErrTooLarge, len(value), limit))
 	}
 	decode := event.DecodeWithWarnings
 	if s.cfg.Strict {
@@ -165,15 +165,15 @@ func (s *Sidecar) check(value []byte) ([]event.Warning, error) {
 	}
 	ev, warned, err := decode(value)
 	if err != nil {
-		return nil, err
+		return event.Warnings{}, err
 	}
 	return warned, s.deps.Publisher.Check(ev, value)
 }
 
 // decodeStrict takes warnings for errors.
-func decodeStrict(value []byte) (*event.Event, []event.Warning, error) {
+func decodeStrict(value []byte) (*event.Event, event.Warnings, error) {
 	ev, err := event.DecodeStrict(value)
-	return ev, nil, err
+	return ev, event.Warnings{}, err
 }
 
 // faultText returns an error's text, with the remedy for a common mistake.
