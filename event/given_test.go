@@ -191,8 +191,8 @@ func TestBesideOwnFields(t *testing.T) {
 		// Requests.
 		{`"request":{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"tools":[{"name":"a"}],"temperature":0}`,
 			`"input":{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"tools":[{"name":"a"}],"temperature":0},"model":"m","streaming":true,"tools":[{"name":"a"}]`, "", ""},
-		{`"request":{"model":"asked","messages":[{"role":"user","content":"Hi"}]},"response":{"model":"answered","usage":{"prompt_tokens":1},"x":1},"input":"Hi"`,
-			`"input":"Hi","output":{"model":"answered","usage":{"prompt_tokens":1},"x":1},"input_tokens":1,"model":"answered"`, "", ""},
+		{`"request":{"model":"asked","messages":[{"role":"user","content":"Hi"}]},"response":{"model":"answered","usage":{"prompt_tokens":1},"role":"assistant","content":"a"},"input":"Hi"`,
+			`"input":"Hi","output":{"model":"answered","usage":{"prompt_tokens":1},"role":"assistant","content":"a"},"input_tokens":1,"model":"answered"`, "", ""},
 		{`"request":{"method":"POST","url":"/chat"}`, ``, "", `unknown field "request", did you mean "request_id"?`},
 		{`"messages":[{"role":"user","content":"Hi"}],"system":"Be brief, please.","max_tokens":100,"temperature":0.5`,
 			`"input":{"system":"Be brief, please.","messages":[{"role":"user","content":"Hi"}]}`, "", ""},
@@ -220,6 +220,12 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"text":"note","type":"log"`, ``, "", `unknown field "text", write output, if it is the answer; unknown field "type"`},
 		{`"output":{"reply":"x","usage":"daily","model":"A4"}`, `"output":{"reply":"x","usage":"daily","model":"A4"}`, "", ""},
 		{`"output":{"token":"X","total_tokens":1000000,"output_tokens":"many"}`, `"output":{"token":"X","total_tokens":1000000,"output_tokens":"many"}`, "", ""},
+		// What a model writes is no fact, and no tag.
+		{`"output":{"reply":"x","usage":{"prompt_tokens":"private"}}`, `"output":{"reply":"x","usage":{"prompt_tokens":"private"}}`, "", ""},
+		{`"output":{"reply":"x","usage":{"prompt_tokens":7},"model":"x","finish_reason":"stop"}`, `"output":{"reply":"x","usage":{"prompt_tokens":7},"model":"x","finish_reason":"stop"}`, "", ""},
+		{`"output":"{\"reply\":\"x\",\"usage\":{\"prompt_tokens\":7},\"model\":\"x\"}"`, `"output":"{\"reply\":\"x\",\"usage\":{\"prompt_tokens\":7},\"model\":\"x\"}"`, "", ""},
+		{`"output":{"role":"assistant","content":"a","stop_reason":"the user is Ann","model":"Ann of Kent","usage":{"prompt_tokens":7}}`,
+			`"output":{"role":"assistant","content":"a","stop_reason":"the user is Ann","model":"Ann of Kent","usage":{"prompt_tokens":7}},"input_tokens":7`, "", ""},
 		{`"role":"user","content":"Hi","page":"/a"`, ``, "", `unknown field "page"; unknown field "role"; unknown field "content", write output, if it is the answer`},
 		{`"choices":["a","b"]`, ``, "", `unknown field "choices", write the whole response as output`},
 

@@ -194,7 +194,7 @@ func (f *facts) read(raw []byte, bad func(name string, value []byte), whole bool
 				f.readMembers(value, func(inner string, value []byte) { bad(name+"."+inner, value) })
 			}
 		case "model", "modelversion", "modelid", "modelname":
-			if s := stringOf(value); s != "" {
+			if s := stringOf(value); isModelName(s) {
 				f.model = s
 			}
 		case "metrics":
