@@ -139,12 +139,16 @@ func TestBesideOwnFields(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ fields, want, ignored, warnings string }{
 		// Other spellings of our own names.
-		{`"promptVersion":"3","promptName":"p","sessionId":"s","totalTokens":7,"retrieval":{"hitCount":2}`,
-			`"prompt_version":"3","prompt_name":"p","session_id":"s","total_tokens":7,"retrieval":{"hit_count":2}`, "", ""},
+		{
+			`"promptVersion":"3","promptName":"p","sessionId":"s","totalTokens":7,"retrieval":{"hitCount":2}`,
+			`"prompt_version":"3","prompt_name":"p","session_id":"s","total_tokens":7,"retrieval":{"hit_count":2}`, "", "",
+		},
 		{`"promptVersion":"3","prompt_version":"4"`, `"prompt_version":"4"`, "", ""},
 		{`"latencyMs":7,"estimatedCostUsd":0.5,"userRating":"up"`, `"llm_latency_ms":7,"estimated_cost_usd":0.5,"user_rating":"up"`, "", ""},
-		{`"traceContext":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}`,
-			`"trace_context":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}`, "", ""},
+		{
+			`"traceContext":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}`,
+			`"trace_context":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}`, "", "",
+		},
 		{`"promt_version":"3"`, ``, "", `unknown field "promt_version", did you mean "prompt_version"?`},
 
 		// Counts of tokens.
@@ -152,10 +156,14 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"usage":{"prompt_tokens":"1","completion_tokens":2.0}`, `"input_tokens":1,"output_tokens":2`, "", ""},
 		{`"usage":{"inputTokens":{"total":7,"cacheRead":3},"outputTokens":{"total":2,"text":1}}`, `"input_tokens":7,"output_tokens":2`, "", ""},
 		{`"usage":{"input":7,"output":2,"total":9,"unit":"TOKENS"}`, `"input_tokens":7,"output_tokens":2,"total_tokens":9`, "", ""},
-		{`"output":[{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]}}]},{"candidates":[{"content":{"role":"model","parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7}}]`,
-			`"output":[{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]}}]},{"candidates":[{"content":{"role":"model","parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7}}],"input_tokens":7,"finish_reason":"STOP"`, "", ""},
-		{`"response":{"status_code":200,"body":{"choices":[{"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7}}}`,
-			`"output":{"status_code":200,"body":{"choices":[{"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7}}},"input_tokens":7,"finish_reason":"stop"`, "", ""},
+		{
+			`"output":[{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]}}]},{"candidates":[{"content":{"role":"model","parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7}}]`,
+			`"output":[{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]}}]},{"candidates":[{"content":{"role":"model","parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7}}],"input_tokens":7,"finish_reason":"STOP"`, "", "",
+		},
+		{
+			`"response":{"status_code":200,"body":{"choices":[{"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7}}}`,
+			`"output":{"status_code":200,"body":{"choices":[{"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7}}},"input_tokens":7,"finish_reason":"stop"`, "", "",
+		},
 		{`"usage":{"prompt_tokens":-1,"completion_tokens":2}`, `"output_tokens":2`, "usage", "usage.prompt_tokens: a JSON number, want a number of tokens"},
 		{`"usage":{"prompt_tokens":NaN,"completion_tokens":2}`, ``, "usage", "usage: a JSON object, want an object with counts of tokens"},
 		{`"usage":"3 tokens"`, ``, "usage", "usage: a JSON string, want an object with counts of tokens"},
@@ -189,16 +197,24 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"duration":NaN`, ``, "llm_latency_ms", "duration: a JSON number that is not finite, write llm_latency_ms"},
 
 		// Requests.
-		{`"request":{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"tools":[{"name":"a"}],"temperature":0}`,
-			`"input":{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"tools":[{"name":"a"}],"temperature":0},"model":"m","streaming":true,"tools":[{"name":"a"}]`, "", ""},
-		{`"request":{"model":"asked","messages":[{"role":"user","content":"Hi"}]},"response":{"model":"answered","usage":{"prompt_tokens":1},"role":"assistant","content":"a"},"input":"Hi"`,
-			`"input":"Hi","output":{"model":"answered","usage":{"prompt_tokens":1},"role":"assistant","content":"a"},"input_tokens":1,"model":"answered"`, "", ""},
+		{
+			`"request":{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"tools":[{"name":"a"}],"temperature":0}`,
+			`"input":{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"tools":[{"name":"a"}],"temperature":0},"model":"m","streaming":true,"tools":[{"name":"a"}]`, "", "",
+		},
+		{
+			`"request":{"model":"asked","messages":[{"role":"user","content":"Hi"}]},"response":{"model":"answered","usage":{"prompt_tokens":1},"role":"assistant","content":"a"},"input":"Hi"`,
+			`"input":"Hi","output":{"model":"answered","usage":{"prompt_tokens":1},"role":"assistant","content":"a"},"input_tokens":1,"model":"answered"`, "", "",
+		},
 		{`"request":{"method":"POST","url":"/chat"}`, ``, "", `unknown field "request", did you mean "request_id"?`},
-		{`"messages":[{"role":"user","content":"Hi"}],"system":"Be brief, please.","max_tokens":100,"temperature":0.5`,
-			`"input":{"system":"Be brief, please.","messages":[{"role":"user","content":"Hi"}]}`, "", ""},
+		{
+			`"messages":[{"role":"user","content":"Hi"}],"system":"Be brief, please.","max_tokens":100,"temperature":0.5`,
+			`"input":{"system":"Be brief, please.","messages":[{"role":"user","content":"Hi"}]}`, "", "",
+		},
 		{`"messages":[{"role":"user","content":"Hi"}],"system":"billing"`, `"input":[{"role":"user","content":"Hi"}]`, "", `unknown field "system", write the whole request as input`},
-		{`"contents":[{"role":"user","parts":[{"text":"Hi"}]}],"systemInstruction":{"parts":[{"text":"Be brief."}]}`,
-			`"input":{"contents":[{"role":"user","parts":[{"text":"Hi"}]}],"system":{"parts":[{"text":"Be brief."}]}}`, "", ""},
+		{
+			`"contents":[{"role":"user","parts":[{"text":"Hi"}]}],"systemInstruction":{"parts":[{"text":"Be brief."}]}`,
+			`"input":{"contents":[{"role":"user","parts":[{"text":"Hi"}]}],"system":{"parts":[{"text":"Be brief."}]}}`, "", "",
+		},
 		{`"prompt":"Where is my order?"`, `"input":"Where is my order?"`, "", ""},
 		{`"prompt":"triage"`, ``, "", `unknown field "prompt", write input, or prompt_name`},
 		{`"prompt":"Hi","prompt_name":"greeting"`, `"input":"Hi","prompt_name":"greeting"`, "", ""},
@@ -215,8 +231,10 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"store":"berlin","n":3`, ``, "", `unknown field "store"; unknown field "n"`},
 
 		// An application's own members that have such names by chance.
-		{`"message":"request completed","id":7,"source":"api","metadata":{"team":"x"}`, ``, "",
-			`unknown field "message", did you mean "messages"?; unknown field "id"; unknown field "source"; unknown field "metadata"`},
+		{
+			`"message":"request completed","id":7,"source":"api","metadata":{"team":"x"}`, ``, "",
+			`unknown field "message", did you mean "messages"?; unknown field "id"; unknown field "source"; unknown field "metadata"`,
+		},
 		{`"text":"note","type":"log"`, ``, "", `unknown field "text", write output, if it is the answer; unknown field "type"`},
 		{`"output":{"reply":"x","usage":"daily","model":"A4"}`, `"output":{"reply":"x","usage":"daily","model":"A4"}`, "", ""},
 		{`"output":{"token":"X","total_tokens":1000000,"output_tokens":"many"}`, `"output":{"token":"X","total_tokens":1000000,"output_tokens":"many"}`, "", ""},
@@ -224,16 +242,22 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"output":{"reply":"x","usage":{"prompt_tokens":"private"}}`, `"output":{"reply":"x","usage":{"prompt_tokens":"private"}}`, "", ""},
 		{`"output":{"reply":"x","usage":{"prompt_tokens":7},"model":"x","finish_reason":"stop"}`, `"output":{"reply":"x","usage":{"prompt_tokens":7},"model":"x","finish_reason":"stop"}`, "", ""},
 		{`"output":"{\"reply\":\"x\",\"usage\":{\"prompt_tokens\":7},\"model\":\"x\"}"`, `"output":"{\"reply\":\"x\",\"usage\":{\"prompt_tokens\":7},\"model\":\"x\"}"`, "", ""},
-		{`"output":{"role":"assistant","content":"a","stop_reason":"the user is Ann","model":"Ann of Kent","usage":{"prompt_tokens":7}}`,
-			`"output":{"role":"assistant","content":"a","stop_reason":"the user is Ann","model":"Ann of Kent","usage":{"prompt_tokens":7}},"input_tokens":7`, "", ""},
+		{
+			`"output":{"role":"assistant","content":"a","stop_reason":"the user is Ann","model":"Ann of Kent","usage":{"prompt_tokens":7}}`,
+			`"output":{"role":"assistant","content":"a","stop_reason":"the user is Ann","model":"Ann of Kent","usage":{"prompt_tokens":7}},"input_tokens":7`, "", "",
+		},
 		{`"role":"user","content":"Hi","page":"/a"`, ``, "", `unknown field "page"; unknown field "role"; unknown field "content", write output, if it is the answer`},
 		{`"choices":["a","b"]`, ``, "", `unknown field "choices", write the whole response as output`},
 
 		// What is bad costs nothing but itself.
-		{`"occurred_at":"2026-01-01T00:00:00","output":"a"`, `"output":"a"`, "occurred_at",
-			"occurred_at: a JSON string, want a time in RFC 3339 with its zone, for example 2026-01-31T12:00:00Z, or seconds, milliseconds, microseconds or nanoseconds since 1970"},
-		{`"cost_usd":NaN,"streaming":"1","output_tokens":"12.0","status":200`, `"streaming":true,"output_tokens":12,"status":"success"`, "estimated_cost_usd",
-			"cost_usd: a JSON number that is not finite, want a number"},
+		{
+			`"occurred_at":"2026-01-01T00:00:00","output":"a"`, `"output":"a"`, "occurred_at",
+			"occurred_at: a JSON string, want a time in RFC 3339 with its zone, for example 2026-01-31T12:00:00Z, or seconds, milliseconds, microseconds or nanoseconds since 1970",
+		},
+		{
+			`"cost_usd":NaN,"streaming":"1","output_tokens":"12.0","status":200`, `"streaming":true,"output_tokens":12,"status":"success"`, "estimated_cost_usd",
+			"cost_usd: a JSON number that is not finite, want a number",
+		},
 	} {
 		t.Run(tt.fields, func(t *testing.T) {
 			t.Parallel()

@@ -101,7 +101,8 @@ func (u *usage) member(folded, key, value []byte, bad func(name string, value []
 // settle adds what a provider counts apart. Proxies add the cache to the prompt already,
 // which the total tells.
 func (u *usage) settle() {
-	if u.apart && u.input.known && !(u.total.known && u.output.known && u.total.n == u.input.n+u.output.n) {
+	whole := u.total.known && u.output.known && u.total.n == u.input.n+u.output.n
+	if u.apart && u.input.known && !whole {
 		u.input.n += u.cache
 	}
 	if u.input.known {
