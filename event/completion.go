@@ -191,7 +191,7 @@ func (c *completion) request() {
 			c.e.Streaming = new(bool)
 			*c.e.Streaming = stream[0] == 't'
 		}
-		if s := f.text(fieldModel); s != "" {
+		if s := f.text(fieldModel); isModelName(s) {
 			c.asks = s
 		}
 	})
@@ -226,12 +226,22 @@ func (c *completion) responses() {
 	c.response(c.e.Output.raw, "output")
 }
 
+// response reads a response that the event holds beside its output, or as its output.
 func (c *completion) response(raw []byte, at string) {
-	if at == "output" && !c.isResponse() && !mayHaveFacts(raw) {
+	isOutput := at == "output"
+	if isOutput && !mayHaveFacts(raw) && !c.isResponse() {
+		return
+	}
+	content := c.e.Output
+	if !isOutput {
+		content = newContentIf(raw)
+	}
+	finish, isResponse := content.response()
+	if isOutput && !isResponse {
 		return
 	}
 	f, ok := factsOf(raw, c.badCount(at+"."))
-	if f.model != "" && (ok || at != "output" || c.isResponse()) {
+	if f.model != "" && (ok || !isOutput || c.isResponse()) {
 		c.model.add(f.model, at+".model")
 	}
 	if !ok {
@@ -241,12 +251,8 @@ func (c *completion) response(raw []byte, at string) {
 	if f.latencyMS != nil {
 		c.latency.add(*f.latencyMS, at+".metrics")
 	}
-	answer := c.e.Output.Answer()
-	if at != "output" {
-		answer = readAnswer(raw)
-	}
-	if !answer.JSON {
-		c.finishReason(answer.FinishReason, at)
+	if isResponse {
+		c.finishReason(finish, at)
 	}
 }
 

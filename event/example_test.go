@@ -25,7 +25,7 @@ func ExampleDecodeWithWarnings() {
 	e, warned, err := event.DecodeWithWarnings([]byte(`{"event":"llm_request_completed","request_id":"r","promt_version":"7",
 		"usage":{"prompt_tokens":8,"completion_tokens":2},"latency":1.4}`))
 	fmt.Println(*e.InputTokens, *e.OutputTokens, err)
-	for _, w := range warned {
+	for _, w := range warned.List {
 		fmt.Println(w)
 	}
 	// Output:

@@ -3,6 +3,7 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Response returns an event with what a provider's response says: the whole of it as
@@ -39,14 +40,15 @@ func (e *Event) fill() {
 		return
 	}
 	f, ok := factsOf(e.Output.raw, func(string, []byte) {})
-	if !ok {
+	finish, isResponse := e.Output.response()
+	if !ok || !isResponse {
 		return
 	}
 	if e.Model == "" {
 		e.Model = f.model
 	}
-	if answer := e.Output.Answer(); e.FinishReason == "" && !answer.JSON {
-		e.FinishReason = answer.FinishReason
+	if e.FinishReason == "" {
+		e.FinishReason = finish
 	}
 	for _, field := range [...]struct {
 		own **int64
@@ -59,4 +61,31 @@ func (e *Event) fill() {
 	if e.LatencyMS == nil {
 		e.LatencyMS = f.latencyMS
 	}
+}
+
+// response returns why the model stopped, and whether the content is a response in a known
+// shape. What else an output says is the model's own and no fact, because it may write what
+// it is told to.
+func (c Content) response() (finish string, ok bool) {
+	if jsonKind(c.raw) == "string" {
+		var s said
+		ok = s.readOutput([]byte(strings.TrimSpace(stringOf(c.raw))), true)
+		finish = s.finish
+	} else {
+		answer := c.Answer()
+		finish, ok = answer.FinishReason, !answer.JSON || answer.FinishReason != ""
+	}
+	if normal := NormalFinish(finish); normal == "" || normal == FinishOther {
+		finish = "" // a reason becomes a tag, so only known ones are taken out of content
+	}
+	return finish, ok
+}
+
+// isModelName reports whether a text can be the name of a model: a tag, which a sentence
+// out of content must not become.
+func isModelName(s string) bool {
+	const longest = 200
+	return s != "" && len(s) <= longest && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || r == '"' || r == '<' || r == '>'
+	})
 }

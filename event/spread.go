@@ -48,7 +48,7 @@ func (c *completion) spread() {
 	c.members(givenSetting, func(m *givenMember) { m.kind = givenNone })
 	c.members(givenSpread, func(m *givenMember) {
 		if m.field == fieldModelVersion && c.e.Model == "" {
-			if s := stringOf(m.value); s != "" {
+			if s := stringOf(m.value); isModelName(s) {
 				c.model.add(s, shortName(string(m.name)))
 			}
 		}

@@ -64,14 +64,15 @@ func (u *usage) member(folded, key, value []byte, bad func(name string, value []
 	var into *count
 	var more *int64
 	switch string(folded) {
-	case "prompttokens", "prompttokencount", "promptevalcount", "requesttokens", "inputtexttokencount", "totalinputtokens", "tokensevaluated", "inputtokencount":
+	case "prompttokens", "prompttokencount", "promptevalcount", "requesttokens", "inputtexttokencount", "totalinputtokens", "tokensevaluated", "inputtokencount",
+		"input": // of Langfuse
 		into = &u.input
 	case "inputtokens":
 		into, u.apart = &u.input, true
 	case "completiontokens", "outputtokens", "outputtokencount", "candidatestokencount", "responsetokencount", "evalcount", "responsetokens",
-		"generationtokencount", "totaloutputtokens", "tokenspredicted":
+		"generationtokencount", "totaloutputtokens", "tokenspredicted", "output":
 		into = &u.output
-	case "totaltokens", "totaltokencount":
+	case "totaltokens", "totaltokencount", "total":
 		into = &u.total
 	case "cachereadinputtokens", "cachecreationinputtokens", "cachewriteinputtokens":
 		more = &u.cache
@@ -100,7 +101,8 @@ func (u *usage) member(folded, key, value []byte, bad func(name string, value []
 // settle adds what a provider counts apart. Proxies add the cache to the prompt already,
 // which the total tells.
 func (u *usage) settle() {
-	if u.apart && u.input.known && !(u.total.known && u.output.known && u.total.n == u.input.n+u.output.n) {
+	whole := u.total.known && u.output.known && u.total.n == u.input.n+u.output.n
+	if u.apart && u.input.known && !whole {
 		u.input.n += u.cache
 	}
 	if u.input.known {
@@ -147,7 +149,7 @@ type facts struct {
 // mayHaveFacts reports whether an output can be a response with its usage. Most outputs
 // are texts, or JSON without these words, and are not read for this question.
 func mayHaveFacts(raw []byte) bool {
-	if len(raw) < 2 || raw[0] != '{' && (raw[0] != '"' || raw[1] != '{') {
+	if len(raw) < 2 || raw[0] != '{' && raw[0] != '[' && (raw[0] != '"' || raw[1] != '{') {
 		return false
 	}
 	for _, word := range [...]string{"usage", "Usage", "oken", "eval_count"} {
@@ -165,6 +167,11 @@ func factsOf(raw []byte, bad func(name string, value []byte)) (f facts, ok bool)
 		raw = []byte(stringOf(raw))
 		if !isDocument(string(raw)) {
 			return facts{}, false
+		}
+	}
+	if chunks, ok := listOf(raw); ok { // of a stream of Gemini, of which the last has all
+		for chunk, ok := chunks.next(); ok; chunk, ok = chunks.next() {
+			raw = chunk
 		}
 	}
 	f.read(raw, bad, true)
@@ -188,7 +195,7 @@ func (f *facts) read(raw []byte, bad func(name string, value []byte), whole bool
 				f.readMembers(value, func(inner string, value []byte) { bad(name+"."+inner, value) })
 			}
 		case "model", "modelversion", "modelid", "modelname":
-			if s := stringOf(value); s != "" {
+			if s := stringOf(value); isModelName(s) {
 				f.model = s
 			}
 		case "metrics":

@@ -71,13 +71,20 @@ const (
 	maxNameBytes = 64
 )
 
-// warnings are those of one event. Those beyond [maxWarnings] are not kept.
-type warnings []Warning
+// Warnings are those of one event.
+type Warnings struct {
+	List []Warning // the first, each once, at most 20
+	More int       // the number of further ones, some perhaps twice
+}
 
-// warn keeps a warning, once.
+// warn keeps a warning.
 func (d *decoder) warn(w Warning) {
-	if d.warns && len(d.warnings) < maxWarnings && !slices.Contains(d.warnings, w) {
-		d.warnings = append(d.warnings, w)
+	switch {
+	case !d.warns || slices.Contains(d.warnings.List, w):
+	case len(d.warnings.List) == maxWarnings:
+		d.warnings.More++
+	default:
+		d.warnings.List = append(d.warnings.List, w)
 	}
 }
 
@@ -100,13 +107,16 @@ func shortName(name string) string {
 	return name
 }
 
-// texts returns the warnings as text.
-func (ws warnings) texts() []string {
-	out := make([]string, len(ws))
-	for i, w := range ws {
-		out[i] = w.String()
+// String returns the warnings in one line, separated by semicolons.
+func (ws Warnings) String() string {
+	texts := make([]string, 0, len(ws.List)+1)
+	for _, w := range ws.List {
+		texts = append(texts, w.String())
 	}
-	return out
+	if ws.More > 0 {
+		texts = append(texts, fmt.Sprintf("and %d more", ws.More))
+	}
+	return strings.Join(texts, "; ")
 }
 
 // WarningCount is what many events have in common: a member that is not read.
@@ -144,11 +154,12 @@ type WarningCounts struct {
 const maxCounted = 1000
 
 // Add counts the warnings of one event.
-func (c *WarningCounts) Add(warned []Warning) {
-	if c.events == nil && len(warned) > 0 {
+func (c *WarningCounts) Add(warned Warnings) {
+	if c.events == nil && len(warned.List) > 0 {
 		c.events = map[Warning]int{}
 	}
-	for _, w := range warned {
+	c.more += warned.More
+	for _, w := range warned.List {
 		if _, known := c.events[w]; !known && len(c.events) == maxCounted {
 			c.more++
 			continue

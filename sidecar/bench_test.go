@@ -32,7 +32,7 @@ func BenchmarkPost(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					rec := httptest.NewRecorder()
-					h.ServeHTTP(rec, httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/events", strings.NewReader(body)))
+					h.ServeHTTP(rec, httptest.NewRequestWithContext(context.Background(), http.MethodPost, "http://localhost/v1/events", strings.NewReader(body)))
 					if rec.Code != http.StatusAccepted {
 						b.Errorf("%d %s", rec.Code, rec.Body)
 						return

@@ -10,7 +10,7 @@ import (
 // leaves it out; or why it is none. What must not leave this machine is taken out here,
 // before the event is on its disk.
 func (s *Sidecar) source(c *contents, line int, value []byte) ([]byte, error) {
-	var warned []event.Warning
+	var warned event.Warnings
 	prepared, err := s.deps.Publisher.Prepare(value, func(value []byte) (ev *event.Event, err error) {
 		if s.cfg.Strict { // takes warnings for errors
 			return event.DecodeStrict(value)

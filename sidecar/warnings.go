@@ -30,11 +30,12 @@ type requestWarnings struct {
 
 // add takes the warnings of one event; whole says that it is published with all its
 // members.
-func (w *requestWarnings) add(line int, warned []event.Warning, whole bool, mends *mends) {
-	if len(warned) > 0 {
+func (w *requestWarnings) add(line int, warned event.Warnings, whole bool, mends *mends) {
+	if len(warned.List) > 0 {
 		w.events++
 	}
-	for _, one := range warned {
+	w.more += warned.More
+	for _, one := range warned.List {
 		switch i := slices.Index(w.of, one); {
 		case i >= 0:
 			w.listed[i].Events = max(w.listed[i].Events, 1) + 1

@@ -62,7 +62,7 @@ type Result struct {
 	Err    error        // why it is none; nil with a report
 	// Warnings say which members of the event are not read. Cases have none: their members
 	// are the program's own.
-	Warnings []event.Warning
+	Warnings event.Warnings
 }
 
 // Disposition returns how the handling of the line ended.

@@ -344,8 +344,8 @@ func TestWarnings(t *testing.T) {
 		got = append(got, fmt.Sprint(r.Warnings))
 		return nil
 	})
-	if want := `[unknown field "promt_version", did you mean "prompt_version"? latency: a number without a unit, write llm_latency_ms]`; err != nil ||
-		len(got) != 4 || got[0] != want || got[1] != "[]" || got[2] != "[]" || got[3] != "[]" {
+	if want := `unknown field "promt_version", did you mean "prompt_version"?; latency: a number without a unit, write llm_latency_ms`; err != nil ||
+		len(got) != 4 || got[0] != want || got[1] != "" || got[2] != "" || got[3] != "" {
 		t.Errorf("%q, %v", got, err)
 	}
 }
