@@ -113,6 +113,9 @@ type Prepared struct {
 	Value []byte
 	// ContentWithheld says why the value is without content; empty when it has it.
 	ContentWithheld string
+	// OnlyKnown says that the value is encoded anew, without fields that this version
+	// does not know.
+	OnlyKnown bool
 	// Filtered says that Config.Prepare left the event out. There is no value then.
 	Filtered bool
 }
@@ -133,7 +136,7 @@ func (p *Publisher) Prepare(value []byte, decode func([]byte) (*event.Event, err
 		return Prepared{Filtered: true}, nil
 	}
 	m, err := p.cfg.fit(ev, value)
-	return Prepared{Value: m.value, ContentWithheld: m.withheld}, err
+	return Prepared{Value: m.value, ContentWithheld: m.withheld, OnlyKnown: p.cfg.Prepare != nil || m.withheld != ev.ContentWithheld}, err
 }
 
 // contain turns a panic of a call into its end.

@@ -224,8 +224,8 @@ func TestPublisherPrepares(t *testing.T) {
 		t.Fatal(err)
 	}
 	for id, want := range map[string]Prepared{
-		"a":        {Value: []byte(`{"event":"llm_request_completed","request_id":"a","output":"words"}`)},
-		"panics":   {Value: []byte(`{"event":"llm_request_completed","request_id":"panics","content_withheld":"not_redacted"}`), ContentWithheld: event.WithheldNotRedacted},
+		"a":        {Value: []byte(`{"event":"llm_request_completed","request_id":"a","output":"words"}`), OnlyKnown: true},
+		"panics":   {Value: []byte(`{"event":"llm_request_completed","request_id":"panics","content_withheld":"not_redacted"}`), ContentWithheld: event.WithheldNotRedacted, OnlyKnown: true},
 		"left-out": {Filtered: true},
 	} {
 		got, err := p.Prepare([]byte(`{"event":"llm_request_completed","request_id":"`+id+`","output":"words","mine":"canary"}`), event.Decode)

@@ -50,7 +50,8 @@ func newError(reason Reason, err error) error { return &Error{Reason: reason, Er
 // an identity cannot be evaluated once only. The error names fields and types, never
 // values.
 //
-// What providers give is read beside our own names: [Event] says how.
+// Members that providers have, such as usage or those of a response, fill the fields that
+// the event does not have.
 func Decode(data []byte) (*Event, error) {
 	d := newDecoder(&theTables, withoutMark(data))
 	return d.event()
@@ -58,8 +59,8 @@ func Decode(data []byte) (*Event, error) {
 
 // DecodeWithWarnings is Decode that also says which members of the event are not read, or
 // not as they stand: unknown ones, values of a wrong type, and statements that contradict
-// each other. There are at most 20.
-func DecodeWithWarnings(data []byte) (*Event, []Warning, error) {
+// each other.
+func DecodeWithWarnings(data []byte) (*Event, Warnings, error) {
 	d := newDecoder(&theTables, withoutMark(data))
 	d.warns = true
 	e, err := d.event()
@@ -70,8 +71,8 @@ func DecodeWithWarnings(data []byte) (*Event, []Warning, error) {
 // [DecodeWithWarnings] warns of is an error.
 func DecodeStrict(data []byte) (*Event, error) {
 	e, warned, err := DecodeWithWarnings(data)
-	if err == nil && len(warned) > 0 {
-		return nil, newError(Malformed, errors.New(strings.Join(warnings(warned).texts(), "; ")))
+	if err == nil && len(warned.List) > 0 {
+		return nil, newError(Malformed, errors.New(warned.String()))
 	}
 	return e, err
 }

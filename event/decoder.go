@@ -21,7 +21,7 @@ type decoder struct {
 	around   int     // open objects that are not the event's own, such as a passage's metadata
 
 	warns    bool // whether somebody reads the warnings
-	warnings warnings
+	warnings Warnings
 
 	given given // what stands beside the event's own fields, as providers write it
 

@@ -109,3 +109,33 @@ func TestTraceDocs(t *testing.T) {
 		}
 	}
 }
+
+// TestProviderDocs: each example of the section on what providers give has all that the
+// section says, and nothing of it warns.
+func TestProviderDocs(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(data), "\n## What a provider gave")
+	section, _, _ = strings.Cut(section, "\n## ")
+	examples := 0
+	for line := range strings.Lines(section) {
+		if !strings.HasPrefix(line, `{"event"`) {
+			continue
+		}
+		examples++
+		e, err := DecodeStrict([]byte(line))
+		if err != nil {
+			t.Errorf("%s: %v", line, err)
+			continue
+		}
+		if e.Answer().Text != "Hello." || e.InputTokens == nil || *e.OutputTokens != 2 || e.Model == "" || e.Finish() != FinishStop || !strings.HasSuffix(e.Input.Text(), "user: Hi") {
+			t.Errorf("%s: %+v, asked %q", line, e, e.Input.Text())
+		}
+	}
+	if examples != 3 {
+		t.Errorf("%d examples", examples)
+	}
+}

@@ -83,6 +83,8 @@ func readKind(d *decoder, e *Event, t jsonscan.Token) result {
 	return found
 }
 
+const wantRequestID = "a string, or a whole number that has all its digits"
+
 // readRequestID accepts a string or an integer: log pipelines often write numeric
 // ids bare. It is stricter than other ids, because it is the idempotency key.
 func readRequestID(d *decoder, e *Event, t jsonscan.Token) result {

@@ -3,6 +3,7 @@ package event_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -96,7 +97,7 @@ func TestProviderObjects(t *testing.T) {
 				if d := testdiff.Of(tt.want, saidBy(e)); d != "" {
 					t.Errorf("(-want +got):\n%s", d)
 				}
-				if len(warned) > 0 || e.Ignored() != nil {
+				if len(warned.List) > 0 || e.Ignored() != nil {
 					t.Errorf("%v, ignored %q", warned, e.Ignored())
 				}
 				if form == "spread" && name == "OpenAI response" && e.Status != "success" {
@@ -137,18 +138,31 @@ func TestBesideOwnFields(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct{ fields, want, ignored, warnings string }{
 		// Other spellings of our own names.
-		{`"promptVersion":"3","promptName":"p","sessionId":"s","totalTokens":7,"retrieval":{"hitCount":2}`,
-			`"prompt_version":"3","prompt_name":"p","session_id":"s","total_tokens":7,"retrieval":{"hit_count":2}`, "", ""},
+		{
+			`"promptVersion":"3","promptName":"p","sessionId":"s","totalTokens":7,"retrieval":{"hitCount":2}`,
+			`"prompt_version":"3","prompt_name":"p","session_id":"s","total_tokens":7,"retrieval":{"hit_count":2}`, "", "",
+		},
 		{`"promptVersion":"3","prompt_version":"4"`, `"prompt_version":"4"`, "", ""},
 		{`"latencyMs":7,"estimatedCostUsd":0.5,"userRating":"up"`, `"llm_latency_ms":7,"estimated_cost_usd":0.5,"user_rating":"up"`, "", ""},
-		{`"traceContext":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}`,
-			`"trace_context":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}`, "", ""},
+		{
+			`"traceContext":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}`,
+			`"trace_context":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}`, "", "",
+		},
 		{`"promt_version":"3"`, ``, "", `unknown field "promt_version", did you mean "prompt_version"?`},
 
 		// Counts of tokens.
 		{`"usage":{"prompt_tokens":1,"completion_tokens":2},"input_tokens":9`, `"input_tokens":9,"output_tokens":2`, "", ""},
 		{`"usage":{"prompt_tokens":"1","completion_tokens":2.0}`, `"input_tokens":1,"output_tokens":2`, "", ""},
 		{`"usage":{"inputTokens":{"total":7,"cacheRead":3},"outputTokens":{"total":2,"text":1}}`, `"input_tokens":7,"output_tokens":2`, "", ""},
+		{`"usage":{"input":7,"output":2,"total":9,"unit":"TOKENS"}`, `"input_tokens":7,"output_tokens":2,"total_tokens":9`, "", ""},
+		{
+			`"output":[{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]}}]},{"candidates":[{"content":{"role":"model","parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7}}]`,
+			`"output":[{"candidates":[{"content":{"role":"model","parts":[{"text":"a"}]}}]},{"candidates":[{"content":{"role":"model","parts":[{"text":"b"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7}}],"input_tokens":7,"finish_reason":"STOP"`, "", "",
+		},
+		{
+			`"response":{"status_code":200,"body":{"choices":[{"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7}}}`,
+			`"output":{"status_code":200,"body":{"choices":[{"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":7}}},"input_tokens":7,"finish_reason":"stop"`, "", "",
+		},
 		{`"usage":{"prompt_tokens":-1,"completion_tokens":2}`, `"output_tokens":2`, "usage", "usage.prompt_tokens: a JSON number, want a number of tokens"},
 		{`"usage":{"prompt_tokens":NaN,"completion_tokens":2}`, ``, "usage", "usage: a JSON object, want an object with counts of tokens"},
 		{`"usage":"3 tokens"`, ``, "usage", "usage: a JSON string, want an object with counts of tokens"},
@@ -178,19 +192,28 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"latency":1.5,"latency_ms":1500`, `"llm_latency_ms":1500`, "", "latency: a number without a unit, write llm_latency_ms"},
 		{`"duration_ms":1,"latency_s":2`, ``, "llm_latency_ms", "llm_latency_ms: duration_ms and latency_s differ, write llm_latency_ms"},
 		{`"ttft_ms":90,"timeToFirstTokenMs":90`, `"first_token_latency_ms":90`, "", ""},
+		{`"latency_s":1e308`, ``, "llm_latency_ms", "latency_s: a JSON number, write llm_latency_ms"},
 		{`"duration":NaN`, ``, "llm_latency_ms", "duration: a JSON number that is not finite, write llm_latency_ms"},
 
 		// Requests.
-		{`"request":{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"tools":[{"name":"a"}],"temperature":0}`,
-			`"input":{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"tools":[{"name":"a"}],"temperature":0},"model":"m","streaming":true,"tools":[{"name":"a"}]`, "", ""},
-		{`"request":{"model":"asked","messages":[{"role":"user","content":"Hi"}]},"response":{"model":"answered","usage":{"prompt_tokens":1},"x":1},"input":"Hi"`,
-			`"input":"Hi","output":{"model":"answered","usage":{"prompt_tokens":1},"x":1},"input_tokens":1,"model":"answered"`, "", ""},
+		{
+			`"request":{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"tools":[{"name":"a"}],"temperature":0}`,
+			`"input":{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"tools":[{"name":"a"}],"temperature":0},"model":"m","streaming":true,"tools":[{"name":"a"}]`, "", "",
+		},
+		{
+			`"request":{"model":"asked","messages":[{"role":"user","content":"Hi"}]},"response":{"model":"answered","usage":{"prompt_tokens":1},"role":"assistant","content":"a"},"input":"Hi"`,
+			`"input":"Hi","output":{"model":"answered","usage":{"prompt_tokens":1},"role":"assistant","content":"a"},"input_tokens":1,"model":"answered"`, "", "",
+		},
 		{`"request":{"method":"POST","url":"/chat"}`, ``, "", `unknown field "request", did you mean "request_id"?`},
-		{`"messages":[{"role":"user","content":"Hi"}],"system":"Be brief, please.","max_tokens":100,"temperature":0.5`,
-			`"input":{"system":"Be brief, please.","messages":[{"role":"user","content":"Hi"}]}`, "", ""},
+		{
+			`"messages":[{"role":"user","content":"Hi"}],"system":"Be brief, please.","max_tokens":100,"temperature":0.5`,
+			`"input":{"system":"Be brief, please.","messages":[{"role":"user","content":"Hi"}]}`, "", "",
+		},
 		{`"messages":[{"role":"user","content":"Hi"}],"system":"billing"`, `"input":[{"role":"user","content":"Hi"}]`, "", `unknown field "system", write the whole request as input`},
-		{`"contents":[{"role":"user","parts":[{"text":"Hi"}]}],"systemInstruction":{"parts":[{"text":"Be brief."}]}`,
-			`"input":{"contents":[{"role":"user","parts":[{"text":"Hi"}]}],"system":{"parts":[{"text":"Be brief."}]}}`, "", ""},
+		{
+			`"contents":[{"role":"user","parts":[{"text":"Hi"}]}],"systemInstruction":{"parts":[{"text":"Be brief."}]}`,
+			`"input":{"contents":[{"role":"user","parts":[{"text":"Hi"}]}],"system":{"parts":[{"text":"Be brief."}]}}`, "", "",
+		},
 		{`"prompt":"Where is my order?"`, `"input":"Where is my order?"`, "", ""},
 		{`"prompt":"triage"`, ``, "", `unknown field "prompt", write input, or prompt_name`},
 		{`"prompt":"Hi","prompt_name":"greeting"`, `"input":"Hi","prompt_name":"greeting"`, "", ""},
@@ -202,18 +225,38 @@ func TestBesideOwnFields(t *testing.T) {
 		{`"output":"Hello.","text":"Another.","finishReason":"stop"`, `"output":"Hello.","finish_reason":"stop"`, "", "text: not read, because the event has another output"},
 		{`"toolCalls":[{"toolName":"a","input":{}}]`, `"tool_calls":[{"name":"a","arguments":{}}]`, "", ""},
 
+		{`"choices":[NaN]`, ``, "", "choices: not JSON, because a number in it is not finite, write null in its place"},
+		{`"output":"a","response":{"x":NaN}`, `"output":"a"`, "", "response: not JSON, because a number in it is not finite, write null in its place"},
+		{`"store":"berlin","n":3`, ``, "", `unknown field "store"; unknown field "n"`},
+
 		// An application's own members that have such names by chance.
-		{`"message":"request completed","id":7,"source":"api","metadata":{"team":"x"}`, ``, "",
-			`unknown field "message", did you mean "messages"?; unknown field "id"; unknown field "source"; unknown field "metadata"`},
-		{`"text":"note","type":"log"`, ``, "", `unknown field "text"; unknown field "type"`},
+		{
+			`"message":"request completed","id":7,"source":"api","metadata":{"team":"x"}`, ``, "",
+			`unknown field "message", did you mean "messages"?; unknown field "id"; unknown field "source"; unknown field "metadata"`,
+		},
+		{`"text":"note","type":"log"`, ``, "", `unknown field "text", write output, if it is the answer; unknown field "type"`},
 		{`"output":{"reply":"x","usage":"daily","model":"A4"}`, `"output":{"reply":"x","usage":"daily","model":"A4"}`, "", ""},
+		{`"output":{"token":"X","total_tokens":1000000,"output_tokens":"many"}`, `"output":{"token":"X","total_tokens":1000000,"output_tokens":"many"}`, "", ""},
+		// What a model writes is no fact, and no tag.
+		{`"output":{"reply":"x","usage":{"prompt_tokens":"private"}}`, `"output":{"reply":"x","usage":{"prompt_tokens":"private"}}`, "", ""},
+		{`"output":{"reply":"x","usage":{"prompt_tokens":7},"model":"x","finish_reason":"stop"}`, `"output":{"reply":"x","usage":{"prompt_tokens":7},"model":"x","finish_reason":"stop"}`, "", ""},
+		{`"output":"{\"reply\":\"x\",\"usage\":{\"prompt_tokens\":7},\"model\":\"x\"}"`, `"output":"{\"reply\":\"x\",\"usage\":{\"prompt_tokens\":7},\"model\":\"x\"}"`, "", ""},
+		{
+			`"output":{"role":"assistant","content":"a","stop_reason":"the user is Ann","model":"Ann of Kent","usage":{"prompt_tokens":7}}`,
+			`"output":{"role":"assistant","content":"a","stop_reason":"the user is Ann","model":"Ann of Kent","usage":{"prompt_tokens":7}},"input_tokens":7`, "", "",
+		},
+		{`"role":"user","content":"Hi","page":"/a"`, ``, "", `unknown field "page"; unknown field "role"; unknown field "content", write output, if it is the answer`},
 		{`"choices":["a","b"]`, ``, "", `unknown field "choices", write the whole response as output`},
 
 		// What is bad costs nothing but itself.
-		{`"occurred_at":"2026-01-01T00:00:00","output":"a"`, `"output":"a"`, "occurred_at",
-			"occurred_at: a JSON string, want a time in RFC 3339 with its zone, for example 2026-01-31T12:00:00Z, or seconds, milliseconds, microseconds or nanoseconds since 1970"},
-		{`"cost_usd":NaN,"streaming":"1","output_tokens":"12.0","status":200`, `"streaming":true,"output_tokens":12,"status":"success"`, "estimated_cost_usd",
-			"cost_usd: a JSON number that is not finite, want a number"},
+		{
+			`"occurred_at":"2026-01-01T00:00:00","output":"a"`, `"output":"a"`, "occurred_at",
+			"occurred_at: a JSON string, want a time in RFC 3339 with its zone, for example 2026-01-31T12:00:00Z, or seconds, milliseconds, microseconds or nanoseconds since 1970",
+		},
+		{
+			`"cost_usd":NaN,"streaming":"1","output_tokens":"12.0","status":200`, `"streaming":true,"output_tokens":12,"status":"success"`, "estimated_cost_usd",
+			"cost_usd: a JSON number that is not finite, want a number",
+		},
 	} {
 		t.Run(tt.fields, func(t *testing.T) {
 			t.Parallel()
@@ -221,11 +264,7 @@ func TestBesideOwnFields(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			texts := make([]string, len(warned))
-			for i, w := range warned {
-				texts[i] = w.String()
-			}
-			if got := strings.Join(texts, "; "); got != tt.warnings {
+			if got := warned.String(); got != tt.warnings {
 				t.Errorf("warnings %s\nwant     %s", got, tt.warnings)
 			}
 			if got := strings.Join(e.Ignored(), " "); got != tt.ignored {
@@ -247,6 +286,61 @@ func TestBesideOwnFields(t *testing.T) {
 	}
 }
 
+// TestWarningsAreBounded: what is not listed is counted.
+func TestWarningsAreBounded(t *testing.T) {
+	t.Parallel()
+	var members, passages strings.Builder
+	for i := range 30 {
+		fmt.Fprintf(&members, `"own_%d":1,`, i)
+		passages.WriteString(`{"text":"a","scor":1},`)
+	}
+	_, warned, err := event.DecodeWithWarnings(body(members.String() + `"model":"m"`))
+	if err != nil || len(warned.List) != 20 || warned.More != 10 || !strings.HasSuffix(warned.String(), `unknown field "own_19"; and 10 more`) {
+		t.Errorf("%v, %v", warned, err)
+	}
+	_, warned, err = event.DecodeWithWarnings(body(`"retrieval":{"chunks":[` + passages.String() + `"b"]}`))
+	if err != nil || len(warned.List) != 1 || warned.More != 0 {
+		t.Errorf("the same 30 times: %v, %v", warned, err)
+	}
+	long := strings.Repeat("é", 100)
+	_, warned, err = event.DecodeWithWarnings(body(`"` + long + `":1`))
+	if err != nil || len(warned.List) != 1 || warned.List[0].Field != long[:64]+"..." {
+		t.Errorf("a long name: %v, %v", warned, err)
+	}
+}
+
+// TestWarningCounts: of many events, the most frequent first, in a bounded memory.
+func TestWarningCounts(t *testing.T) {
+	t.Parallel()
+	var counts event.WarningCounts
+	add := func(fields string, times int) {
+		_, warned, err := event.DecodeWithWarnings(body(fields))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range times {
+			counts.Add(warned)
+		}
+	}
+	add(`"model":"m"`, 5)
+	if most, more := counts.Most(20); most != nil || more != 0 {
+		t.Errorf("%v, %d", most, more)
+	}
+	add(`"output_tokens":true`, 1)
+	add(`"prompt_versoin":1`, 312)
+	most, more := counts.Most(20)
+	want := "[prompt_versoin: ignored in 312 events, did you mean prompt_version? output_tokens: ignored in 1 event (a JSON bool), want an integer]"
+	if fmt.Sprint(most) != want || more != 0 {
+		t.Errorf("%v, %d\nwant %s", most, more, want)
+	}
+	for i := range 1200 {
+		add(fmt.Sprintf(`"own_%d":1`, i), 1)
+	}
+	if most, more := counts.Most(3); len(most) != 3 || more != 1200-1 {
+		t.Errorf("%d listed, %d more", len(most), more)
+	}
+}
+
 // TestIdentitySpelling: another spelling of request_id identifies an event that has no
 // request_id, and nothing else does.
 func TestIdentitySpelling(t *testing.T) {
@@ -258,8 +352,8 @@ func TestIdentitySpelling(t *testing.T) {
 		`{"event":"llm_request_completed","request_id":"b","requestId":{"x":1}}`:         "b",
 		`{"event":"llm_request_completed","requestId":{"x":1},"request_id":"b"}`:         "b",
 		`{"event":"llm_request_completed","id":"chatcmpl-1"}`:                            "malformed: missing request_id",
-		`{"event":"llm_request_completed","requestId":["a"]}`:                            "malformed: requestId: a JSON array, want a string",
-		`{"event":"llm_request_completed","request_id":["a"],"requestId":"b","model":1}`: "malformed: request_id: a JSON array, want a string",
+		`{"event":"llm_request_completed","requestId":["a"]}`:                            "malformed: requestId: a JSON array, want a string, or a whole number that has all its digits",
+		`{"event":"llm_request_completed","request_id":["a"],"requestId":"b","model":1}`: "malformed: request_id: a JSON array, want a string, or a whole number that has all its digits",
 	} {
 		e, err := event.Decode([]byte(in))
 		got := ""

@@ -21,7 +21,7 @@ var theTables = newTables()
 func newTables() (all tables) {
 	all.event = newObject("",
 		identity("event", form[Event]{"a string", readKind}),
-		identity("request_id", form[Event]{"a string", readRequestID}),
+		identity("request_id", form[Event]{wantRequestID, readRequestID}),
 
 		row("occurred_at", form[Event]{wantTime, readTime}, "timestamp"),
 		row("session_id", text(func(e *Event) *string { return &e.SessionID })),

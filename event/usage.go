@@ -2,7 +2,6 @@ package event
 
 import (
 	"bytes"
-	"strconv"
 )
 
 // usage is what providers say about the tokens of a request.
@@ -65,14 +64,15 @@ func (u *usage) member(folded, key, value []byte, bad func(name string, value []
 	var into *count
 	var more *int64
 	switch string(folded) {
-	case "prompttokens", "prompttokencount", "promptevalcount", "requesttokens", "inputtexttokencount", "totalinputtokens", "tokensevaluated", "inputtokencount":
+	case "prompttokens", "prompttokencount", "promptevalcount", "requesttokens", "inputtexttokencount", "totalinputtokens", "tokensevaluated", "inputtokencount",
+		"input": // of Langfuse
 		into = &u.input
 	case "inputtokens":
 		into, u.apart = &u.input, true
 	case "completiontokens", "outputtokens", "outputtokencount", "candidatestokencount", "responsetokencount", "evalcount", "responsetokens",
-		"generationtokencount", "totaloutputtokens", "tokenspredicted":
+		"generationtokencount", "totaloutputtokens", "tokenspredicted", "output":
 		into = &u.output
-	case "totaltokens", "totaltokencount":
+	case "totaltokens", "totaltokencount", "total":
 		into = &u.total
 	case "cachereadinputtokens", "cachecreationinputtokens", "cachewriteinputtokens":
 		more = &u.cache
@@ -101,7 +101,8 @@ func (u *usage) member(folded, key, value []byte, bad func(name string, value []
 // settle adds what a provider counts apart. Proxies add the cache to the prompt already,
 // which the total tells.
 func (u *usage) settle() {
-	if u.apart && u.input.known && !(u.total.known && u.output.known && u.total.n == u.input.n+u.output.n) {
+	whole := u.total.known && u.output.known && u.total.n == u.input.n+u.output.n
+	if u.apart && u.input.known && !whole {
 		u.input.n += u.cache
 	}
 	if u.input.known {
@@ -148,22 +149,29 @@ type facts struct {
 // mayHaveFacts reports whether an output can be a response with its usage. Most outputs
 // are texts, or JSON without these words, and are not read for this question.
 func mayHaveFacts(raw []byte) bool {
-	if len(raw) < 2 || raw[0] != '{' && (raw[0] != '"' || raw[1] != '{') {
+	if len(raw) < 2 || raw[0] != '{' && raw[0] != '[' && (raw[0] != '"' || raw[1] != '{') {
 		return false
 	}
-	return bytes.Contains(raw, []byte("sage")) || bytes.Contains(raw, []byte("oken")) || bytes.Contains(raw, []byte("eval_count"))
+	for _, word := range [...]string{"usage", "Usage", "oken", "eval_count"} {
+		if bytes.Contains(raw, []byte(word)) {
+			return true
+		}
+	}
+	return false
 }
 
-// factsOf reads a response, or a string that holds one. A value without counts of tokens
-// says nothing: it may be the model's own JSON.
+// factsOf reads a response, or a string that holds one, and reports whether it has counts
+// of tokens. A value without them may be the model's own JSON.
 func factsOf(raw []byte, bad func(name string, value []byte)) (f facts, ok bool) {
-	if !mayHaveFacts(raw) {
-		return facts{}, false
-	}
-	if raw[0] == '"' {
+	if len(raw) > 0 && raw[0] == '"' {
 		raw = []byte(stringOf(raw))
 		if !isDocument(string(raw)) {
 			return facts{}, false
+		}
+	}
+	if chunks, ok := listOf(raw); ok { // of a stream of Gemini, of which the last has all
+		for chunk, ok := chunks.next(); ok; chunk, ok = chunks.next() {
+			raw = chunk
 		}
 	}
 	f.read(raw, bad, true)
@@ -187,12 +195,12 @@ func (f *facts) read(raw []byte, bad func(name string, value []byte), whole bool
 				f.readMembers(value, func(inner string, value []byte) { bad(name+"."+inner, value) })
 			}
 		case "model", "modelversion", "modelid", "modelname":
-			if s := stringOf(value); s != "" {
+			if s := stringOf(value); isModelName(s) {
 				f.model = s
 			}
 		case "metrics":
 			if ms, ok := fieldNamed(value, "latencyms"); ok {
-				if n, err := strconv.ParseFloat(string(ms), 64); err == nil {
+				if n, ok := milliseconds(ms, unitMS); ok {
 					f.latencyMS = &n
 				}
 			}
@@ -201,12 +209,24 @@ func (f *facts) read(raw []byte, bad func(name string, value []byte), whole bool
 				f.read(value, bad, string(folded) == "response") // a line of a batch: response.body
 			}
 		default:
-			f.member(folded, key, value, bad)
+			if isCount(folded) {
+				f.member(folded, key, value, bad)
+			}
 		}
 	}
 	if total != nil && !f.known() {
 		f.readMembers(total, bad)
 	}
+}
+
+// isCount reports whether a folded name is that of a count that some providers write beside
+// the answer. Others, such as total_tokens, may be a number in a model's own JSON.
+func isCount(folded []byte) bool {
+	switch string(folded) {
+	case "promptevalcount", "evalcount", "prompttokencount", "generationtokencount", "inputtexttokencount", "tokensevaluated", "tokenspredicted":
+		return true
+	}
+	return false
 }
 
 // isPresent reports whether a member is there and not null.

@@ -26,7 +26,7 @@ func (r *Redactor) Names(e *event.Event) *event.Event {
 	}
 	for _, s := range [...]*string{
 		&out.Service, &out.Environment, &out.Version, &out.Feature, &out.PromptName, &out.PromptVersion, &out.PromptVariant, &out.PromptEnvironment,
-		&out.Provider, &out.Model, &out.Status, &out.ErrorType, &out.FinishReason, &out.TenantTier, &out.OutputSchema,
+		&out.Provider, &out.Model, &out.Status, &out.ErrorType, &out.FinishReason, &out.TenantTier, &out.OutputSchema, &out.ContentWithheld,
 	} {
 		name(s)
 	}

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -212,7 +213,7 @@ func (r *Redactor) content(c event.Content, isOutput bool) (event.Content, error
 		case err != nil:
 			return event.Content{}, err
 		case redacted != nil:
-			if c = event.JSON(redacted); c.IsZero() {
+			if c = event.JSON(redacted); c.IsZero() || !json.Valid(redacted) {
 				return event.Content{}, errInvalid // a bug in our own output: withhold the event rather than lose the field
 			}
 		case left != nil:

@@ -32,9 +32,7 @@ func BenchmarkPost(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					rec := httptest.NewRecorder()
-					req := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/v1/events", strings.NewReader(body))
-					req.Host = "127.0.0.1:8788"
-					h.ServeHTTP(rec, req)
+					h.ServeHTTP(rec, httptest.NewRequestWithContext(context.Background(), http.MethodPost, "http://localhost/v1/events", strings.NewReader(body)))
 					if rec.Code != http.StatusAccepted {
 						b.Errorf("%d %s", rec.Code, rec.Body)
 						return
@@ -44,6 +42,30 @@ func BenchmarkPost(b *testing.B) {
 			b.StopTimer()
 			cancel()
 			<-done
+		})
+	}
+}
+
+// BenchmarkParse measures what a body costs before it is stored: with events that have
+// our names only, with a member of the application's own in each, and with a whole
+// response of a provider.
+func BenchmarkParse(b *testing.B) {
+	text := strings.Repeat("an answer ", 150)
+	for name, members := range map[string]string{
+		"own names": `"feature":"support_agent","model":"claude-sonnet-4","output":"` + text + `"`,
+		"unknown":   `"feature":"support_agent","model":"claude-sonnet-4","team":"a","output":"` + text + `"`,
+		"response":  `"feature":"support_agent","response":{"model":"m","role":"assistant","content":[{"type":"text","text":"` + text + `"}],"stop_reason":"end_turn","usage":{"input_tokens":10,"output_tokens":7}}`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			w := build(b, Config{}, spool.Config{})
+			body := []byte(`{"event":"llm_request_completed","request_id":"r","trace_id":"123456789",` + members + `}`)
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if c := w.parse(body, true); len(c.values) != 1 {
+					b.Fatal(c.faults)
+				}
+			}
 		})
 	}
 }

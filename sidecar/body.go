@@ -82,6 +82,7 @@ const maxRejected = 10_000
 // contents are the parsed contents of a body.
 type contents struct {
 	good     int
+	withheld int      // of good, without their content
 	values   [][]byte // the good events as they are spooled, but for those that are left out
 	rejected int
 	faults   []lineFault
@@ -135,12 +136,11 @@ func isValue(text []byte) bool {
 
 // add checks and prepares an event, and adds it or its fault.
 func (s *Sidecar) add(c *contents, line int, value []byte) error {
-	value, warned, err := s.source(c, line, value)
+	value, err := s.source(c, line, value)
 	if err == nil {
 		if c.good++; value != nil {
 			c.values = append(c.values, value)
 		}
-		c.warnings.add(line, warned, &s.mends)
 		return nil
 	}
 	c.rejected++

@@ -41,6 +41,7 @@ func (s *Sidecar) ingest(w http.ResponseWriter, r *http.Request) *answer {
 			return rejected // and the spool may still write the body
 		}
 	}
+	s.counts.withheld.Add(int64(c.withheld))
 	if a.Warnings, a.More = c.warnings.listed, c.warnings.more; c.warnings.events > 0 {
 		s.counts.warned.Add(int64(c.warnings.events))
 		s.logWarnings()

@@ -46,7 +46,7 @@ func FuzzIngest(f *testing.F) {
 				t.Errorf("warning %+v", one)
 			}
 		}
-		if len(got.Warnings) > maxListed || got.More > 0 && len(got.Warnings) < maxListed || warned > 20*got.Accepted {
+		if len(got.Warnings) > maxListed || got.More > 0 && len(got.Warnings) < maxListed || warned > 0 && got.Accepted == 0 {
 			t.Errorf("%d warnings, %d more, of %d events", len(got.Warnings), got.More, got.Accepted)
 		}
 		if encoding == "" && (resp.Code == 202 || resp.Code == 400) && mime == "application/x-ndjson" {

@@ -7,10 +7,10 @@ import (
 )
 
 // source returns an event as it goes to the spool, nil when the publisher's configuration
-// leaves it out, and what is not read of it; or why it is none. What must not leave this
-// machine is taken out here, before the event is on its disk.
-func (s *Sidecar) source(c *contents, line int, value []byte) ([]byte, []event.Warning, error) {
-	var warned []event.Warning
+// leaves it out; or why it is none. What must not leave this machine is taken out here,
+// before the event is on its disk.
+func (s *Sidecar) source(c *contents, line int, value []byte) ([]byte, error) {
+	var warned event.Warnings
 	prepared, err := s.deps.Publisher.Prepare(value, func(value []byte) (ev *event.Event, err error) {
 		if s.cfg.Strict { // takes warnings for errors
 			return event.DecodeStrict(value)
@@ -19,13 +19,14 @@ func (s *Sidecar) source(c *contents, line int, value []byte) ([]byte, []event.W
 		return ev, err
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if prepared.ContentWithheld != "" {
-		s.counts.withheld.Add(1)
+		c.withheld++
 		c.warnings.addWithheld(line, prepared.ContentWithheld)
 	}
-	return prepared.Value, warned, nil
+	c.warnings.add(line, warned, !prepared.OnlyKnown, &s.mends)
+	return prepared.Value, nil
 }
 
 // addWithheld takes the warning that an event is published without its content.

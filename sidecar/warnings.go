@@ -28,12 +28,14 @@ type requestWarnings struct {
 	events int             // that have any
 }
 
-// add takes the warnings of one event.
-func (w *requestWarnings) add(line int, warned []event.Warning, mends *mends) {
-	if len(warned) > 0 {
+// add takes the warnings of one event; whole says that it is published with all its
+// members.
+func (w *requestWarnings) add(line int, warned event.Warnings, whole bool, mends *mends) {
+	if len(warned.List) > 0 {
 		w.events++
 	}
-	for _, one := range warned {
+	w.more += warned.More
+	for _, one := range warned.List {
 		switch i := slices.Index(w.of, one); {
 		case i >= 0:
 			w.listed[i].Events = max(w.listed[i].Events, 1) + 1
@@ -41,17 +43,21 @@ func (w *requestWarnings) add(line int, warned []event.Warning, mends *mends) {
 			w.more++
 		default:
 			w.of = append(w.of, one)
-			w.listed = append(w.listed, lineWarning{Line: line, Field: one.Field, Problem: problemOf(one), Mend: mends.of(one)})
+			w.listed = append(w.listed, lineWarning{Line: line, Field: one.Field, Problem: problemOf(one, whole), Mend: mends.of(one)})
 		}
 	}
 }
 
 // problemOf says what is wrong with a member, and what was done about it.
-func problemOf(w event.Warning) string {
-	if w.Unknown() {
-		return "unknown field: it is published, and not read"
+func problemOf(w event.Warning, whole bool) string {
+	done := ": it is published, and not read"
+	if !whole {
+		done = ": it is not published"
 	}
-	return w.Problem + ": it is published, and not read"
+	if w.Unknown() {
+		return "unknown field" + done
+	}
+	return w.Problem + done
 }
 
 // mends remembers what to write instead of members, because to find that takes longer

@@ -26,6 +26,7 @@ type sendCommand struct {
 	name       string // of the file, in messages
 	sum        summary
 	noProgress bool // the cluster accepted nothing for the whole timeout
+	warned     event.WarningCounts
 }
 
 // summary counts the lines of a file by their outcome.
@@ -40,6 +41,8 @@ type summary struct {
 	Interrupted bool   `json:"interrupted"`
 	// Faults are the first bad lines.
 	Faults []lineFault `json:"faults"`
+	// Warnings are members that are published and not read, those of most events first.
+	Warnings []event.WarningCount `json:"warnings"`
 }
 
 type lineFault struct {
@@ -47,8 +50,11 @@ type lineFault struct {
 	Problem string `json:"problem"`
 }
 
-// maxFaults bounds the faults in a summary; stderr lists all of them.
-const maxFaults = 100
+// Bounds of a summary. Stderr lists all faults.
+const (
+	maxFaults   = 100
+	maxWarnings = 20
+)
 
 func newSend() *cobra.Command {
 	s := &sendCommand{}
@@ -62,6 +68,9 @@ goes into the headers.
 Pictures and files are replaced by their digest, type and size, and an event that is
 too large goes without its content. --redact takes secrets and personal data out first;
 then fields that evalworker does not know are left out, because nobody has read them.
+
+Members of events that are not read are named with the number of events that have
+them; what a provider gave (usage, a response, its members) is read as it is.
 
 A line that is no event is reported with its number and what is wrong with it, and
 the others go on. The exit code is 1 when there was such a line or when something
@@ -106,6 +115,7 @@ func (s *sendCommand) run(cmd *cobra.Command, file string) error {
 	s.sum.File = s.name
 	s.sum.Unsent = s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
 	s.sum.Sent, s.sum.Withheld = int(em.Stats().Sent), int(em.Stats().Withheld)
+	s.printWarnings(cmd.ErrOrStderr())
 	if err := s.print(cmd.OutOrStdout()); err != nil {
 		return &failure{err}
 	}
@@ -162,15 +172,35 @@ func (s *sendCommand) sendLine(ctx context.Context, em *emitter.Emitter, l line)
 		s.sum.Blank++
 		return nil
 	}
-	decode := event.Decode
-	if s.strict {
-		decode = event.DecodeStrict
-	}
-	e, err := decode(l.data)
+	e, err := s.decode(l.data)
 	if err != nil {
 		return err
 	}
 	return s.target.submit(ctx, func(ctx context.Context) error { return em.Forward(ctx, e, l.data) })
+}
+
+// decode reads a line, and counts what of it is not read.
+func (s *sendCommand) decode(data []byte) (*event.Event, error) {
+	if s.strict {
+		return event.DecodeStrict(data)
+	}
+	e, warned, err := event.DecodeWithWarnings(data)
+	if err == nil {
+		s.warned.Add(warned)
+	}
+	return e, err
+}
+
+// printWarnings says which members of how many events are not read.
+func (s *sendCommand) printWarnings(stderr io.Writer) {
+	counts, more := s.warned.Most(maxWarnings)
+	for _, c := range counts {
+		fmt.Fprintln(stderr, c)
+	}
+	if more > 0 {
+		fmt.Fprintf(stderr, "and %s more\n", cli.Plural(more, "warning"))
+	}
+	s.sum.Warnings = counts
 }
 
 func (s *sendCommand) reportBad(number int, err error, stderr io.Writer) {
@@ -185,6 +215,9 @@ func (s *sendCommand) print(stdout io.Writer) error {
 	if s.asJSON {
 		if s.sum.Faults == nil {
 			s.sum.Faults = []lineFault{}
+		}
+		if s.sum.Warnings == nil {
+			s.sum.Warnings = []event.WarningCount{}
 		}
 		return json.NewEncoder(stdout).Encode(s.sum)
 	}

@@ -25,7 +25,8 @@ type tally struct {
 	events  eval.Accounting
 	bad     []summary.DeadLetters // one a reason
 	ignored map[string]int        // events by the field that was left out
-	last    int                   // number of the last line
+	warned  event.WarningCounts
+	last    int // number of the last line
 }
 
 func newTally(s *summary.Summary) *tally {
@@ -54,6 +55,7 @@ func (t *tally) add(r *replay.Result) {
 		for _, field := range r.Report.Event.Ignored() {
 			t.ignored[field]++
 		}
+		t.warned.Add(r.Warnings)
 	}
 }
 
@@ -68,13 +70,27 @@ func (t *tally) addBad(r *replay.Result) {
 	t.bad[i].Count++
 }
 
-// printIgnored says which fields were left out of how many events.
-func (t *tally) printIgnored(w io.Writer) {
-	for _, field := range event.Fields() {
-		if n := t.ignored[field]; n > 0 {
-			fmt.Fprintf(w, "ignored: %s in %s (want %s)\n", field, cli.Plural(n, "event"), event.Wanted(field))
-		}
+// maxWarnings bounds the warnings that are printed.
+const maxWarnings = 20
+
+// printWarnings says which members of how many events are not read.
+func (t *tally) printWarnings(w io.Writer) {
+	counts, more := t.warned.Most(maxWarnings)
+	for _, c := range counts {
+		fmt.Fprintln(w, c)
 	}
+	if more > 0 {
+		fmt.Fprintf(w, "and %s more\n", cli.Plural(more, "warning"))
+	}
+}
+
+// warnings returns what printWarnings prints.
+func (t *tally) warnings() []event.WarningCount {
+	counts, _ := t.warned.Most(maxWarnings)
+	if counts == nil {
+		counts = []event.WarningCount{}
+	}
+	return counts
 }
 
 // print writes the tables and the accounting. store is where cases are kept.
@@ -104,7 +120,8 @@ type evalSummary struct {
 	Interrupted bool `json:"interrupted"`
 	BlankLines  int  `json:"blank_lines"`
 	summary.Result
-	Ignored map[string]int `json:"ignored"` // events by the field that was left out
+	Ignored  map[string]int       `json:"ignored"`  // events by the field that was left out
+	Warnings []event.WarningCount `json:"warnings"` // members that are not read, as they were published
 }
 
 // countTimeout bounds the time for counting the cases at the end.

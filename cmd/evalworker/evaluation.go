@@ -57,7 +57,9 @@ func evaluate(ctx context.Context, g *globals, cfg *config.Config, in *input, fi
 
 	totals, stopped := replay.Run(ctx, e.offline.Pipeline(), in, f.replay(), e.add)
 	e.progress.finish()
-	e.found.printIgnored(stderr)
+	if e.measured == nil { // a file with labels has members of its own
+		e.found.printWarnings(stderr)
+	}
 	if _, ok := errors.AsType[fault.List](stopped); ok {
 		return stopped // a label that is none
 	}
@@ -140,7 +142,7 @@ func (e *evaluation) print(ctx context.Context, result summary.Result, totals re
 		result.Problems = append(append(result.Problems, e.gaveUp.all()...), problems...)
 		result.Dataset, err = dataset(ctx, e.offline, e.cfg.Store.URL, e.kept.Load())
 		return errors.Join(err, printSummary(out, evalSummary{
-			File: e.file, Interrupted: interrupted, BlankLines: totals.Blank, Result: result, Ignored: e.found.ignored,
+			File: e.file, Interrupted: interrupted, BlankLines: totals.Blank, Result: result, Ignored: e.found.ignored, Warnings: e.found.warnings(),
 		}))
 	case interrupted:
 		return result.Print(out)

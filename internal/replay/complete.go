@@ -15,7 +15,8 @@ import (
 // published, can be evaluated. The request id is the member "id" when that is a string
 // or a number, else the number of the line. Any other line is returned as it is.
 func Complete(number int, line []byte) []byte {
-	if Member(line, "event") != nil && Member(line, "request_id") != nil {
+	identified := Member(line, "request_id") != nil || Member(line, "requestId") != nil
+	if Member(line, "event") != nil && identified {
 		return line
 	}
 	trimmed := bytes.TrimSpace(line)
@@ -28,7 +29,7 @@ func Complete(number int, line []byte) []byte {
 	if Member(line, "event") == nil {
 		out = append(out, `"event":"llm_request_completed",`...)
 	}
-	if Member(line, "request_id") == nil {
+	if !identified {
 		out = fmt.Appendf(out, `"request_id":%s,`, requestID(number, Member(line, "id")))
 	}
 	if bytes.HasPrefix(bytes.TrimSpace(inner), []byte("}")) {

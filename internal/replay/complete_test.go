@@ -18,6 +18,8 @@ func TestComplete(t *testing.T) {
 		`{"id":null,"output":"a"}`:                    `{"event":"llm_request_completed","request_id":"line-7","id":null,"output":"a"}`,
 		`{"id":"","output":"a"}`:                      `{"event":"llm_request_completed","request_id":"line-7","id":"","output":"a"}`,
 		`{"request_id":"r1"}`:                         `{"event":"llm_request_completed","request_id":"r1"}`,
+		`{"requestId":"r1"}`:                          `{"event":"llm_request_completed","requestId":"r1"}`,
+		`{"event":"x","requestId":"r1"}`:              `{"event":"x","requestId":"r1"}`,
 		`{"event":"llm_user_feedback"}`:               `{"request_id":"line-7","event":"llm_user_feedback"}`,
 		`{"input":{"event":"x"}, "e\u0076ent" : "y"}`: `{"request_id":"line-7","input":{"event":"x"}, "e\u0076ent" : "y"}`,
 		`{}`:         `{"event":"llm_request_completed","request_id":"line-7"}`,
@@ -42,7 +44,7 @@ func FuzzComplete(f *testing.F) {
 		if json.Unmarshal(line, &before) != nil || before == nil {
 			return
 		}
-		if err := json.Unmarshal(out, &after); err != nil || after["event"] == nil || after["request_id"] == nil {
+		if err := json.Unmarshal(out, &after); err != nil || after["event"] == nil || after["request_id"] == nil && after["requestId"] == nil {
 			t.Fatalf("%q became %q: %v", line, out, err)
 		}
 		if _, err := event.Decode(out); err == nil && len(after) < len(before) {

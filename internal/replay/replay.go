@@ -24,6 +24,7 @@ import (
 	"sync"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/pipeline"
 )
 
@@ -59,6 +60,9 @@ type Result struct {
 	Text   []byte       // the line as it was read; nil when it was too long
 	Report *eval.Report // nil when the line is not an event
 	Err    error        // why it is none; nil with a report
+	// Warnings say which members of the event are not read. Cases have none: their members
+	// are the program's own.
+	Warnings event.Warnings
 }
 
 // Disposition returns how the handling of the line ended.
@@ -155,6 +159,10 @@ func evaluate(ctx context.Context, p *pipeline.Pipeline, cfg Config, res Result,
 	}
 	if err != nil {
 		res.Report, res.Err = nil, err
+		return res
+	}
+	if !IsCase(res.Text) {
+		_, res.Warnings, _ = event.DecodeWithWarnings(line) // it is an event: there is no error
 	}
 	return res
 }

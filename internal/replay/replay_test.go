@@ -329,3 +329,23 @@ func BenchmarkRun(b *testing.B) {
 		}
 	}
 }
+
+// TestWarnings: a result says what of its line is not read. A case has members of its own.
+func TestWarnings(t *testing.T) {
+	t.Parallel()
+	in := strings.Join([]string{
+		`{"event":"llm_request_completed","request_id":"a","promt_version":"7","latency":1.4}`,
+		`{"event":"llm_request_completed","request_id":"b","usage":{"prompt_tokens":1}}`,
+		`{"case_id":"c","verdict":{"eval":"x"},"request_id":"c","output":"a"}`,
+		`{"promt_version":"7"}`,
+	}, "\n")
+	var got []string
+	_, err := replay.Run(t.Context(), newPipeline(t, pass), strings.NewReader(in), replay.Config{}, func(r replay.Result) error {
+		got = append(got, fmt.Sprint(r.Warnings))
+		return nil
+	})
+	if want := `unknown field "promt_version", did you mean "prompt_version"?; latency: a number without a unit, write llm_latency_ms`; err != nil ||
+		len(got) != 4 || got[0] != want || got[1] != "" || got[2] != "" || got[3] != "" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
