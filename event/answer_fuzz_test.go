@@ -21,6 +21,9 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(`{"messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]}]}`, "</think>")
 	f.Add("<|channel|>analysis<|message|>", "assistantfinal")
 	f.Add("analysis", "<|call|>")
+	for _, members := range []string{chatCompletion, openAIResponse, anthropicMessage, geminiResponse, bedrockResponse, vercelResult, ollamaChat, cohereChat, langChain} {
+		f.Add("{"+members+"}", "words")
+	}
 	f.Fuzz(func(t *testing.T, form, words string) {
 		quoted, err := json.Marshal(words)
 		if err != nil {
@@ -37,6 +40,7 @@ func FuzzAnswer(f *testing.F) {
 			if a := c.Answer(); a.Unread != "" && (a.Text != "" || a.JSON || a.CallsTools) || isChat != (len(turns) > 0) {
 				t.Errorf("%s: %+v", c.Raw(), a)
 			}
+			factsOfOutput(t, c)
 		}
 		const thought = "a-thought-of-the-model"
 		for _, output := range []event.Content{
@@ -120,5 +124,27 @@ func BenchmarkAnswer(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// factsOfOutput checks what an output says beside the answer: the same in headers, which an
+// application writes, and in the body, which a worker reads, and nothing that is no tag.
+func factsOfOutput(t *testing.T, c event.Content) {
+	t.Helper()
+	made := event.Event{Kind: event.KindRequestCompleted, RequestID: "r", Output: c}
+	written, err := json.Marshal(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := event.Decode(written)
+	if err != nil {
+		return // nested too deep, or too long
+	}
+	fromHeaders, _ := event.EnvelopeFromHeaders(made.Headers())
+	if d := cmp.Diff(read.Envelope(), fromHeaders); d != "" {
+		t.Errorf("%s (-body +headers):\n%s", written, d)
+	}
+	if strings.ContainsAny(read.Model, " \n\"<>") || read.FinishReason != "" && event.NormalFinish(read.FinishReason) == event.FinishOther {
+		t.Errorf("%s: model %q, finish reason %q", written, read.Model, read.FinishReason)
 	}
 }

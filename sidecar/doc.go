@@ -20,6 +20,9 @@
 // one exception: after 503 because of the disk, the events may be in the spool, and
 // sending them again repeats them.
 //
+// With both, warnings name the members of accepted events that are not read: unknown ones,
+// and values without a meaning. They hold names and types, never values.
+//
 // # How it is bounded
 //
 // There are bounds for the requests in flight, a body before and after decompression,
