@@ -141,7 +141,7 @@ func factsOfOutput(t *testing.T, c event.Content) {
 		return // nested too deep, or too long
 	}
 	fromHeaders, _ := event.EnvelopeFromHeaders(made.Headers())
-	if d := cmp.Diff(read.Envelope(), fromHeaders); d != "" {
+	if d := testdiff.Of(read.Envelope(), fromHeaders); d != "" {
 		t.Errorf("%s (-body +headers):\n%s", written, d)
 	}
 	if strings.ContainsAny(read.Model, " \n\"<>") || read.FinishReason != "" && event.NormalFinish(read.FinishReason) == event.FinishOther {
