@@ -108,6 +108,18 @@ clients: ## Test the clients for Python, Node.js and Java with the providers' ow
 	cd clients/node && npm install --no-audit --no-fund --silent && npm test --silent
 	cd clients/java && mvn -q test
 
+.PHONY: clients-e2e
+clients-e2e: ## Run programs with the providers' libraries, from the request to the span of its score
+	EVALWORKER_TEST_CLIENTS=required $(GO) test ./test/clients -count=1 -v -timeout 15m
+
+.PHONY: recipes
+recipes: ## Run the commands of docs/publish.md and the services of examples/, with packages from PyPI, npm and Maven
+	EVALWORKER_TEST_RECIPES=1 $(GO) test ./test/recipes -count=1 -timeout 15m
+
+.PHONY: apidiff
+apidiff: ## Compare what applications import with the last release
+	tools/apidiff.sh
+
 .PHONY: bench
 bench: ## Measure a worker on a real broker, beside a bare reader; ratios in one run
 	$(GO) run ./bench
@@ -147,7 +159,7 @@ redact-corpus: ## Print how often secrets and personal data are found in REDACT_
 	REDACT_CORPUS=$(REDACT_CORPUS) $(GO) test ./redact -run TestCorpus -v | grep 'texts ('
 
 # What reads what comes from outside: events, headers, commit metadata, record batches, HTTP, configuration, replies of judges.
-OUTSIDE = event:FuzzDecode event:FuzzAnswer event:FuzzCalls sampler:FuzzDecideHeaders kafka/consumer:FuzzMetadata kafka/fetch:FuzzRecords \
+OUTSIDE = event:FuzzDecode event:FuzzAnswer event:FuzzCalls event:FuzzReplaceMedia sampler:FuzzDecideHeaders kafka/consumer:FuzzMetadata kafka/fetch:FuzzRecords \
 	sidecar:FuzzIngest internal/config:FuzzLoad judges:FuzzParse judges/model:FuzzReply redact:FuzzShown
 
 .PHONY: fuzz-outside

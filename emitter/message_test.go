@@ -87,11 +87,11 @@ func TestTheBodyIsTheEventAsJSON(t *testing.T) {
 // fill gives a value to everything that a struct holds.
 func fill(t *testing.T, v reflect.Value) {
 	t.Helper()
-	if content, ok := v.Addr().Interface().(*event.Content); ok {
+	if content, ok := reflect.TypeAssert[*event.Content](v.Addr()); ok {
 		*content = event.Text("content")
 		return
 	}
-	if at, ok := v.Addr().Interface().(*time.Time); ok {
+	if at, ok := reflect.TypeAssert[*time.Time](v.Addr()); ok {
 		*at = time.Date(2026, 1, 2, 3, 4, 5, 678, time.FixedZone("", 3600))
 		return
 	}

@@ -35,7 +35,7 @@ func TestGraph(t *testing.T) {
 	check(t, graph(t, write(t, clientModules, clientImports...)), redactor)
 
 	events := write(t, clientModules[:1], clientImports[:1]...)
-	for _, dep := range strings.Fields(run(t, events, nil, "go", "list", "-deps", ".")) {
+	for dep := range strings.FieldsSeq(run(t, events, nil, "go", "list", "-deps", ".")) {
 		if strings.HasPrefix(dep, "github.com/") && !strings.HasPrefix(dep, module) {
 			t.Errorf("event compiles %s", dep)
 		}

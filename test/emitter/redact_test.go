@@ -62,7 +62,7 @@ func TestPrepareWithAnEmitter(t *testing.T) {
 	var unsent []string // guarded by mu
 	em, err := emitter.New(emitter.Config{
 		Brokers: []string{b.Addr()}, Prepare: redactor(t, redact.Config{}).Prepare,
-		Unsent: func(events []emitter.UnsentEvent, err error) {
+		Unsent: func(_ []emitter.UnsentEvent, err error) {
 			mu.Lock()
 			defer mu.Unlock()
 			unsent = append(unsent, err.Error())
