@@ -73,4 +73,15 @@
 //
 // It keeps nothing on disk: a process that is killed loses what it buffered. It does not
 // sample; the worker does.
+//
+// # Stability
+//
+// Before v1 a minor version may change names, and CHANGELOG.md says how to follow. From
+// v1 on, what compiles with one version compiles with every later one of the same major
+// version: fields and methods are added, none is removed or changes its meaning, so build
+// structs with the names of their fields. Workers read the events of every earlier
+// emitter. The module needs kafka-go and what that needs, and a Go that is at most two
+// releases old ([ADR 15]).
+//
+// [ADR 15]: https://github.com/evalworker/evalworker/blob/main/docs/adr/0015-modules.md
 package emitter

@@ -39,4 +39,9 @@
 // # What this package does not do
 //
 // It holds no state, starts no goroutine, does no I/O and logs nothing.
+//
+// # Stability
+//
+// That of package emitter: from v1 on what compiles goes on compiling, and every field
+// that was published is read.
 package event
