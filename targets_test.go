@@ -30,7 +30,7 @@ func TestDocumentedTargets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, match := range regexp.MustCompile("(?m)(?:^|`)(?:\\$ )?make ([a-z][a-z -]*)").FindAllStringSubmatch(string(text), -1) {
+			for _, match := range regexp.MustCompile("(?m)(?:^|`)(?:\\$ )?make ([a-z][a-z0-9 -]*)").FindAllStringSubmatch(string(text), -1) {
 				for target := range strings.FieldsSeq(match[1]) {
 					seen++
 					if !targets[target] {
