@@ -119,6 +119,9 @@ func (e *Emitter) deliver(ctx context.Context, batch []message) {
 func (e *Emitter) attempt(ctx context.Context, batch []message) (left []message, err error) {
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.WriteTimeout)
 	defer cancel()
+	if e.sidecar != nil {
+		return e.post(ctx, batch)
+	}
 	parts, err := e.topic.split(ctx, batch)
 	if err = explain(err); permanent(err) {
 		e.settle(batch, err)

@@ -36,8 +36,16 @@ func Mechanisms() []string { return conn.Mechanisms() }
 // Config says where events go and what they may cost on the way. A zero field means
 // its default: Brokers alone are a complete Config.
 type Config struct {
-	// Brokers are host:port addresses of any brokers of the cluster. Required.
+	// Brokers are host:port addresses of any brokers of the cluster. Required, unless
+	// Sidecar is set.
 	Brokers []string
+	// Sidecar is the URL of a sidecar ("emitter serve"), such as http://127.0.0.1:8788,
+	// that takes the events in place of Kafka, for applications that have no login there.
+	// What it has answered for is on its disk, and survives this process. What concerns
+	// Kafka alone (Topic, ClientID, TLS, SASL, Compression) has no meaning then.
+	Sidecar string
+	// SidecarToken is the sidecar's token; empty for one on loopback that wants none.
+	SidecarToken Secret
 	// Topic to publish to; default [DefaultTopic].
 	Topic string
 	// ClientID names this application in the brokers' logs and quotas; default
@@ -148,7 +156,12 @@ func (c Config) withDefaults() Config {
 // Validate returns every fault of the configuration with its defaults applied.
 func (c Config) Validate() fault.List {
 	c = c.withDefaults()
-	faults := c.conn().Validate()
+	var faults fault.List
+	if c.Sidecar != "" {
+		faults = c.validateSidecar()
+	} else {
+		faults = c.conn().Validate()
+	}
 	if c.SASL.Mechanism == conn.AWSMSKIAM && c.SASL.Sign == nil {
 		faults.Add("sasl.sign", "missing: AWS_MSK_IAM signs its logins", "mskiam.New().Sign of the package emitter/mskiam")
 	}

@@ -50,6 +50,12 @@
 // serve does, writes them with a [Publisher]: in order per key, and without giving up.
 // An event that the topic will never accept is returned as a [RejectedEvent].
 //
+// # Through a sidecar
+//
+// With Config.Sidecar in place of Config.Brokers events are posted to "emitter serve" on
+// the same machine, which keeps them on its disk until Kafka has them. All else is the
+// same. It is for applications that have no login to Kafka, or that end often.
+//
 // # On the wire
 //
 // The value is the event as JSON. The key is the trace id as 32 hexadecimal

@@ -18,8 +18,9 @@ import (
 // Emitter do nothing, so that an application can leave publishing out; a zero Emitter,
 // which New has not made, refuses every event with [ErrClosed].
 type Emitter struct {
-	cfg   Config
-	topic *topicClient
+	cfg     Config
+	topic   *topicClient   // nil with a sidecar
+	sidecar *sidecarClient // nil without one
 
 	// life ends when Close gives up or is done, and with it every wait for the
 	// network.
@@ -89,11 +90,16 @@ func New(cfg Config) (*Emitter, error) {
 	cfg = cfg.withDefaults()
 	life, end := context.WithCancelCause(context.Background())
 	e := &Emitter{
-		cfg: cfg, topic: newTopicClient(cfg), life: life, end: end,
+		cfg: cfg, life: life, end: end,
 		slots: make(chan struct{}, cfg.InFlight),
 		wake:  make(chan struct{}, 1),
 		room:  make(chan struct{}),
 		done:  make(chan struct{}),
+	}
+	if cfg.Sidecar != "" {
+		e.sidecar = newSidecarClient(cfg)
+	} else {
+		e.topic = newTopicClient(cfg)
 	}
 	e.notices.log, e.notices.panicked = cfg.Logger, e.countPanic
 	e.spawn(e.collect)
@@ -110,7 +116,7 @@ func (e *Emitter) spawn(run func()) {
 }
 
 // absent reports whether there is no emitter to act: it is nil, or New has not made it.
-func (e *Emitter) absent() bool { return e == nil || e.topic == nil }
+func (e *Emitter) absent() bool { return e == nil || e.life == nil }
 
 // absence returns what becomes of an event without an emitter.
 func (e *Emitter) absence() error {
@@ -120,8 +126,8 @@ func (e *Emitter) absence() error {
 	return ErrClosed
 }
 
-// Connect finds out whether the cluster can be reached and lets this application
-// in, which New does not check. It is optional, for programs that prefer to fail at
+// Connect finds out whether the cluster, or the sidecar, can be reached and lets this
+// application in, which New does not check. It is optional, for programs that prefer to fail at
 // their start rather than count unsent events. The error is [ErrNoAccess] when the
 // connection cannot succeed until someone mends something: a password, a
 // certificate, a permission. Any other error may be temporary.
@@ -131,6 +137,9 @@ func (e *Emitter) Connect(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.cfg.WriteTimeout)
 	defer cancel()
+	if e.sidecar != nil {
+		return e.sidecar.connect(ctx)
+	}
 	topic, err := e.topic.lookUp(ctx)
 	if err == nil {
 		// Any other error of the topic may pass: it may be about to be created.

@@ -100,7 +100,11 @@ func (e *Emitter) Close(ctx context.Context) error {
 		e.end(cause)
 		e.senders.Wait()
 		e.settle(e.take(math.MaxInt, math.MaxInt), cause) // the rest is in no batch
-		e.topic.close()
+		if e.sidecar != nil {
+			e.sidecar.http.CloseIdleConnections()
+		} else {
+			e.topic.close()
+		}
 		e.notices.flush(true)
 		e.result = e.report()
 		close(e.done)

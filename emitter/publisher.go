@@ -46,8 +46,9 @@ type PublishResult struct {
 
 // NewPublisher returns a publisher. No connection is opened before the first call.
 // It ignores the settings of the buffer, attempts and backoff in cfg: the caller
-// decides when to try again.
+// decides when to try again. It writes to Kafka itself: Config.Sidecar has no meaning.
 func NewPublisher(cfg Config) (*Publisher, error) {
+	cfg.Sidecar = ""
 	if err := cfg.Validate().Err(); err != nil {
 		return nil, fmt.Errorf("configure publisher: %w", err)
 	}
