@@ -51,6 +51,7 @@ type Telemetry struct {
 	meter     *meter
 	tracing   *tracing // nil without Datadog
 	drops     *drops
+	losses    losses // of run alone
 	events    tally
 	intake    sync.RWMutex // held for reading while a report is queued
 	closed    bool         // guarded by intake
@@ -105,6 +106,7 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 		timeout: cfg.CloseTimeout,
 		queue:   make(chan *eval.Report, cfg.Queue),
 		drops:   &drops{},
+		losses:  losses{log: deps.Log},
 	}
 	t.meter = newMeter(to, cfg.MaxTagValues, t.drops, deps.Log)
 	if deps.Prometheus {
@@ -210,6 +212,7 @@ func (t *Telemetry) run() {
 		case r, open := <-t.queue:
 			if !open {
 				t.flush()
+				t.losses.end()
 				return
 			}
 			// The tracer is the process's: it may be another Telemetry's by now.
@@ -244,9 +247,11 @@ func (t *Telemetry) flush() {
 	t.meter.count(countEvents, t.events.evaluated.unsent(), nil, string(eval.DispositionEvaluated))
 	t.meter.count(countEvents, t.events.unwanted.unsent(), nil, string(eval.DispositionUnwanted))
 	t.meter.count(countEvents, t.events.sampledOut.unsent(), nil, string(eval.DispositionSampledOut))
-	for _, d := range t.drops.unsent() {
+	lost := t.drops.unsent()
+	for _, d := range lost {
 		t.meter.count(countDropped, d.Count, nil, d.Sink, d.Reason)
 	}
+	t.losses.note(lost)
 	t.meter.gauge(gaugeInflight, float64(t.inflight.Load()))
 	t.meter.gauge(gaugeQueue, float64(len(t.queue)))
 	t.meter.gauge(gaugeConfigRefused, zeroOrOne(t.refused.Load()))
