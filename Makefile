@@ -144,12 +144,13 @@ LABELS    ?= label
 measure: ## Compare a validator with the labels of a file (FILE=..., EVALUATOR=refusal, LABELS=label)
 	$(GO) run ./cmd/evalworker eval '$(FILE)' --labels '$(LABELS)' --evaluator '$(EVALUATOR)'
 
+# Each fuzz target, as folder:name.
+FUZZ = $(shell grep -rE '^func Fuzz' --include='*_test.go' --exclude-dir=$(BIN) . | sed -E 's,^\./(.*)/[^/]*:func (Fuzz[A-Za-z0-9_]*).*,\1:\2,')
+fuzz = set -e; for each in $(1); do GO=$(GO) tools/fuzz.sh ./$${each%%:*} $${each\#\#*:} $(FUZZTIME); done
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (30s)
-	@set -e; for pkg in $$($(GO) list $(PKGS)); do \
-	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    GO=$(GO) tools/fuzz.sh $$pkg $$target $(FUZZTIME); \
-	  done; done
+	@$(call fuzz,$(FUZZ))
 
 # Texts of other people, in which nothing should be found: Go's own source and modules that the build needs.
 REDACT_CORPUS ?= $(shell $(GO) env GOROOT)/src:$(shell $(GO) list -m -f '{{.Dir}}' google.golang.org/protobuf):$(shell $(GO) list -m -f '{{.Dir}}' golang.org/x/text):$(shell $(GO) list -m -f '{{.Dir}}' golang.org/x/tools)
@@ -164,9 +165,11 @@ OUTSIDE = event:FuzzDecode event:FuzzAnswer event:FuzzCalls event:FuzzReplaceMed
 
 .PHONY: fuzz-outside
 fuzz-outside: ## Run the fuzz targets of what comes from outside for FUZZTIME (30s)
-	@set -e; for each in $(OUTSIDE); do \
-	  GO=$(GO) tools/fuzz.sh ./$${each%%:*} $${each##*:} $(FUZZTIME); \
-	done
+	@$(call fuzz,$(OUTSIDE))
+
+.PHONY: fuzz-inside
+fuzz-inside: ## Run the other fuzz targets for FUZZTIME (30s)
+	@$(call fuzz,$(filter-out $(OUTSIDE),$(FUZZ)))
 
 $(LINT): tools/go.mod
 	cd tools && $(GO) build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
