@@ -124,6 +124,7 @@ var layers = map[string][]string{
 	"internal/gen/boards": {"telemetry"},
 	"examples/nethttp":    {"emitter", "emitter/openai", "event"},
 	"examples/publish":    {"emitter", "event"},
+	"examples/withhold":   {"emitter", "event", "redact"},
 	"bench": {
 		"emitter", "event", "internal/app", "internal/config", "internal/demo/broker", "internal/demo/modelserver",
 		"internal/testkit/containers", "internal/testkit/datadog", "internal/base/conn",

@@ -1,14 +1,11 @@
 """In settings.MIDDLEWARE: "middleware.evalworker_scope"."""
 
-import hashlib
-
 import evalworker
 
 
 def evalworker_scope(get_response):
     def middleware(request):
-        user = hashlib.sha256(request.headers.get("x-user", "").encode()).hexdigest()[:16]
-        with evalworker.scope(session_id=request.headers.get("x-session"), user_id_hash=user):
+        with evalworker.scope(session=request.headers.get("x-session"), user=request.headers.get("x-user")):
             return get_response(request)
 
     return middleware

@@ -1,5 +1,5 @@
 // Express: PORT=8000 node server.mjs
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import evalworker from 'evalworker';
 import express from 'express';
 import OpenAI from 'openai';
@@ -8,10 +8,7 @@ const model = evalworker.wrap(new OpenAI(), { feature: 'support', prompt_name: '
 
 const app = express();
 app.use(express.json());
-app.use((req, res, next) => {
-  const user = createHash('sha256').update(req.get('x-user') ?? '').digest('hex').slice(0, 16);
-  evalworker.scope({ session_id: req.get('x-session'), user_id_hash: user }, next);
-});
+app.use((req, res, next) => evalworker.scope({ session: req.get('x-session'), user: req.get('x-user') }, next));
 
 app.post('/ask', async (req, res) => {
   const request_id = randomUUID(); // chosen here, because a user's feedback needs it
@@ -26,4 +23,4 @@ app.post('/ask', async (req, res) => {
 });
 
 const server = app.listen(Number(process.env.PORT ?? 8000), '127.0.0.1', () => console.log('listens'));
-process.once('SIGTERM', () => server.close(() => evalworker.flush(5000))); // when the last request has ended
+process.once('SIGTERM', () => server.close(() => evalworker.close(5000))); // when the last request has ended

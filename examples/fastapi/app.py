@@ -1,11 +1,10 @@
 """FastAPI: uvicorn app:app --port 8000"""
 
-import hashlib
+import asyncio
 from contextlib import asynccontextmanager
 
 import evalworker
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.concurrency import run_in_threadpool
 from openai import AsyncOpenAI, OpenAIError
 from pydantic import BaseModel
 
@@ -14,7 +13,7 @@ from pydantic import BaseModel
 async def lifespan(app: FastAPI):
     app.state.model = evalworker.wrap(AsyncOpenAI(), feature="support", prompt_name="triage", prompt_version="v3")
     yield
-    await run_in_threadpool(evalworker.flush, 5)  # after SIGTERM, when the last request has ended
+    await asyncio.to_thread(evalworker.flush, 5)  # after SIGTERM, when the last request has ended
 
 
 app = FastAPI(lifespan=lifespan)
@@ -22,8 +21,7 @@ app = FastAPI(lifespan=lifespan)
 
 @app.middleware("http")
 async def evalworker_scope(request: Request, call_next):
-    user = hashlib.sha256(request.headers.get("x-user", "").encode()).hexdigest()[:16]
-    with evalworker.scope(session_id=request.headers.get("x-session"), user_id_hash=user):
+    with evalworker.scope(session=request.headers.get("x-session"), user=request.headers.get("x-user")):
         return await call_next(request)
 
 

@@ -18,7 +18,7 @@ public class First {
         call.run(() -> each.getValue());
       }
       evalworker.flush(Duration.ofSeconds(5));
-      System.out.println("accepted: " + evalworker.status().get("accepted"));
+      System.out.println("accepted: " + evalworker.stats().get("accepted"));
     }
   }
 }

@@ -7,8 +7,8 @@ const answers = {
 };
 
 for (const [question, answer] of Object.entries(answers)) {
-  await evalworker.observe({ prompt_name: 'first_node', prompt_version: 'v1', input: question }, async () => answer);
+  await evalworker.observe(async () => answer, { prompt_name: 'first_node', prompt_version: 'v1', input: question });
 }
 
 await evalworker.flush(5000);
-console.log('accepted:', evalworker.publisher().stats.accepted);
+console.log('accepted:', evalworker.stats().accepted);

@@ -1,6 +1,5 @@
 """Flask: gunicorn --workers 2 --preload app:app"""
 
-import hashlib
 from contextlib import ExitStack
 
 import evalworker
@@ -13,9 +12,8 @@ model = evalworker.wrap(OpenAI(), feature="support", prompt_name="triage", promp
 
 @app.before_request
 def enter_scope():
-    user = hashlib.sha256(request.headers.get("x-user", "").encode()).hexdigest()[:16]
     g.evalworker = ExitStack()
-    g.evalworker.enter_context(evalworker.scope(session_id=request.headers.get("x-session"), user_id_hash=user))
+    g.evalworker.enter_context(evalworker.scope(session=request.headers.get("x-session"), user=request.headers.get("x-user")))
 
 
 @app.teardown_request

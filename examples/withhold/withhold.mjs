@@ -1,19 +1,15 @@
 // Withholds content at its source: what this leaves out never leaves the process.
 import evalworker from 'evalworker';
 
-const CONTENT = new Set(['input', 'output', 'expected', 'retrieval', 'tool_calls', 'tools', 'comment']);
+evalworker.configure({
+  prepare: (event) => {
+    if (event.feature === 'internal') return null; // is not published at all
+    if (event.feature !== 'health') return event;
+    const { input, output, expected, retrieval, tool_calls, tools, comment, ...rest } = event;
+    return { ...rest, content_withheld: 'health' };
+  },
+});
 
-/** Publishes no content of requests that concern health. */
-class Withholding extends evalworker.Publisher {
-  publish(event) {
-    if (event.feature !== 'health') return super.publish(event);
-    return super.publish(Object.fromEntries(Object.entries(event).filter(([name]) => !CONTENT.has(name))));
-  }
+for (const feature of ['internal', 'health', 'support']) {
+  await evalworker.observe(() => 'the answer', { feature, input: 'my question' });
 }
-
-evalworker.configure({ publisher: new Withholding() });
-
-for (const feature of ['health', 'support']) {
-  await evalworker.observe({ feature, input: 'my question' }, async () => 'the answer');
-}
-await evalworker.flush(5000);

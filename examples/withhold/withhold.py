@@ -5,18 +5,18 @@ import evalworker
 CONTENT = {"input", "output", "expected", "retrieval", "tool_calls", "tools", "comment"}
 
 
-class Withholding(evalworker.Publisher):
-    """Publishes no content of requests that concern health."""
+def prepare(event):
+    if event.get("feature") == "internal":
+        return None  # is not published at all
+    if event.get("feature") == "health":
+        event = {name: value for name, value in event.items() if name not in CONTENT}
+        event["content_withheld"] = "health"
+    return event
 
-    def publish(self, event):
-        if event.get("feature") == "health":
-            event = {name: value for name, value in event.items() if name not in CONTENT}
-        return super().publish(event)
 
-
-evalworker.configure(publisher=Withholding())
+evalworker.configure(prepare=prepare)
 
 if __name__ == "__main__":
-    for feature in ("health", "support"):
+    for feature in ("internal", "health", "support"):
         with evalworker.observe(feature=feature, input="my question") as call:
             call.output = "the answer"

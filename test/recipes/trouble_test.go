@@ -76,10 +76,16 @@ print(evalworker.flush(WITHIN), evalworker.publisher().stats)
 		t.Parallel()
 		shown(t, client(t, w.url, bad, "60"), "answers 400", "missing request_id")
 	})
+	const misspelt = `{"event": "llm_request_completed", "request_id": "it", "promt_name": "x"}`
 	t.Run("unknown field", func(t *testing.T) {
 		t.Parallel()
+		shown(t, ask(t, http.MethodPost, w.url+"/v1/events", misspelt), `"warnings"`, "promt_name", "did you mean")
+		shown(t, client(t, w.url, misspelt, "60"), "warns", "promt_name")
+	})
+	t.Run("unknown field, strict", func(t *testing.T) {
+		t.Parallel()
 		_, url := startSidecar(t, w.broker.Addr(), filepath.Join(t.TempDir(), "spool"), "--strict")
-		shown(t, client(t, url, `{"event": "llm_request_completed", "request_id": "it", "promptName": "x"}`, "60"), "promptName", "did you mean")
+		shown(t, client(t, url, misspelt, "60"), "refuse", "promt_name", "did you mean")
 	})
 }
 

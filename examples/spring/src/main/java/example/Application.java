@@ -1,6 +1,8 @@
 package example;
 
 import io.github.evalworker.Evalworker;
+import jakarta.servlet.Filter;
+import jakarta.servlet.http.HttpServletRequest;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.context.annotation.Bean;
@@ -15,5 +17,15 @@ public class Application {
   @Bean(destroyMethod = "close")
   Evalworker evalworker() {
     return new Evalworker();
+  }
+
+  @Bean
+  Filter evalworkerScope(Evalworker evalworker) {
+    return (request, response, chain) -> {
+      var http = (HttpServletRequest) request;
+      try (var scope = evalworker.scope("session", http.getHeader("x-session"), "user", http.getHeader("x-user"))) {
+        chain.doFilter(request, response);
+      }
+    };
   }
 }

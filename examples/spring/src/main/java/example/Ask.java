@@ -1,5 +1,6 @@
 package example;
 
+import io.github.evalworker.Evalworker;
 import java.util.List;
 import java.util.Map;
 import org.springframework.beans.factory.annotation.Value;
@@ -12,11 +13,11 @@ import org.springframework.web.client.RestClient;
 
 @RestController
 class Ask {
-  private final Published published;
+  private final Evalworker evalworker;
   private final RestClient model;
 
-  Ask(Published published, @Value("${OPENAI_BASE_URL:https://api.openai.com/v1}") String url, @Value("${OPENAI_API_KEY}") String key) {
-    this.published = published;
+  Ask(Evalworker evalworker, @Value("${OPENAI_BASE_URL:https://api.openai.com/v1}") String url, @Value("${OPENAI_API_KEY}") String key) {
+    this.evalworker = evalworker;
     this.model = RestClient.builder().baseUrl(url).defaultHeader("Authorization", "Bearer " + key).build();
   }
 
@@ -25,7 +26,7 @@ class Ask {
   @PostMapping("/ask")
   ResponseEntity<Map<String, String>> ask(@RequestBody Question body) throws Exception {
     var messages = List.of(Map.of("role", "user", "content", body.question()));
-    var call = published.begin(messages);
+    var call = evalworker.begin("feature", "support", "prompt_name", "triage", "prompt_version", "v3", "input", messages);
     try {
       // The provider's whole answer is published, and read as that: text, tokens, finish reason.
       String answer = call.run(() -> model.post().uri("/chat/completions").contentType(MediaType.APPLICATION_JSON)
