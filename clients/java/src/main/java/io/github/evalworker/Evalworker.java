@@ -38,14 +38,15 @@ import java.util.regex.Pattern;
  *
  * <p>Fields of an event are names and values in turn; docs/events.md has them. {@code session} and {@code tenant} are short for
  * session_id and tenant_id, and {@code user} goes out as a hash only, as user_id_hash. Values are maps, lists, texts, numbers
- * and booleans; a text that holds a provider's answer as JSON is read as that answer. Bytes and base64 become their type, size
- * and digest.
+ * and booleans; a text that holds a provider's answer as JSON is read as that answer. Pictures, sounds and files become
+ * data URLs of their type, size and digest, without data.
  *
  * <p>Nothing here makes a request wait or fail. Events wait in a queue that is bounded in events and bytes, and one daemon
  * thread sends them; when the queue is full an event is dropped and counted.
  */
 public final class Evalworker implements AutoCloseable {
   private static final String VERSION = Objects.requireNonNullElse(Evalworker.class.getPackage().getImplementationVersion(), "dev");
+  private static final String USER_KEY = Objects.requireNonNullElse(System.getenv("EVALWORKER_USER_KEY"), "");
   private static final int BATCH_EVENTS = 500;
   private static final int BATCH_BYTES = 1 << 20;
 
@@ -294,7 +295,7 @@ public final class Evalworker implements AutoCloseable {
       Object value = pairs[i + 1];
       if (value != null) {
         boolean user = name.equals("user");
-        out.put(user ? "user_id_hash" : name.equals("session") || name.equals("tenant") ? name + "_id" : name, user ? Content.hashUser(value.toString()) : value);
+        out.put(user ? "user_id_hash" : name.equals("session") || name.equals("tenant") ? name + "_id" : name, user ? Content.hashUser(value.toString(), USER_KEY) : value);
       }
     }
     return out;
@@ -359,7 +360,7 @@ public final class Evalworker implements AutoCloseable {
     Map<String, Object> bare = new LinkedHashMap<>();
     for (Map.Entry<String, ?> field : event.entrySet()) {
       if (LABELS.contains(field.getKey()) && String.valueOf(field.getValue()).length() <= 1000) {
-        bare.put(field.getKey(), new Content().value(field.getValue(), ""));
+        bare.put(field.getKey(), new Content().value(field.getValue(), "", null));
       }
     }
     bare.put("content_withheld", why);

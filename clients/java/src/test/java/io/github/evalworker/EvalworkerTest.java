@@ -5,7 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpServer;
+import java.io.File;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -13,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -123,7 +127,7 @@ class EvalworkerTest {
     };
     evalworker.publish(Map.of("g", List.of(1, broken), "a", Double.NaN, "b", new byte[3], "c", circular, "d", new int[] {1, 2}, "e", Map.of(), "f", "\ud800"));
     assertTrue(evalworker.flush(Duration.ofSeconds(30)));
-    for (String want : List.of("\"g\":[1,\"[unreadable]\"]", "\"a\":null", "\"b\":\"[data, 3 B, sha256:", "\"c\":[\"[circular]\"]", "\"d\":[1,2]", "\"e\":{}", "\"f\":\"\\ud800\"")) {
+    for (String want : List.of("\"g\":[1,\"[unreadable]\"]", "\"a\":null", "\"b\":\"AAAA\"", "\"c\":[\"[circular]\"]", "\"d\":[1,2]", "\"e\":{}", "\"f\":\"\\ud800\"")) {
       assertTrue(lines.get(0).contains(want), lines.get(0));
     }
   }
@@ -193,20 +197,36 @@ class EvalworkerTest {
     assertFalse(only().contains("session"));
   }
 
+  /** Returns a table that the tests of all clients read. */
+  private static JsonNode table(String name) throws Exception {
+    JsonNode table = new ObjectMapper().readTree(new File("../testdata/" + name));
+    assertTrue(table.size() > 10, name);
+    return table;
+  }
+
   @Test
-  void picturesGoOutAsTypeSizeAndDigest() throws Exception {
-    byte[] png = new byte[50_000];
-    png[0] = (byte) 0x89;
-    System.arraycopy("PNG".getBytes(StandardCharsets.US_ASCII), 0, png, 1, 3);
-    for (int i = 4; i < png.length; i++) {
-      png[i] = (byte) (i * 31);
+  void mediaAreReplacedAsAllClientsReplaceThem() throws Exception {
+    for (JsonNode each : table("media.json")) {
+      evalworker.publish(Map.of("input", new ObjectMapper().convertValue(each.get("value"), Object.class)));
+      assertEquals(each.get("want"), new ObjectMapper().readTree(only()).get("input"), each.get("name").asText());
     }
-    String base64 = java.util.Base64.getEncoder().encodeToString(png);
-    String want = "[image/png, 50 KB, sha256:" + Content.sha256(png) + "]";
-    evalworker.publish(Map.of("a", List.of(Map.of("url", "see data:image/png;base64," + base64 + " here")), "b", Map.of("data", base64), "c", png, "d", "{\"x\":\"" + base64 + "\"}", "e", "x".repeat(1100)));
+  }
+
+  @Test
+  void bytesGoOutAsTypeSizeAndDigest() throws Exception {
+    byte[] data = new byte[50_000];
+    String want = ";size=50000;sha256=" + Content.sha256(data) + ";base64,\"";
+    evalworker.publish(Map.of("a", Map.of("mime_type", "image/png", "data", data), "b", data, "c", new byte[] {97, 98, 99}, "d", new byte[191], "e", new byte[192]));
     String event = only();
-    assertTrue(event.contains("\"see " + want + " here\"") && event.contains("{\"data\":\"" + want + "\"}") && event.contains("\"c\":\"" + want), event);
-    assertTrue(event.contains("{\\\"x\\\":\\\"" + want) && event.contains("x".repeat(1100)) && !event.contains(base64.substring(0, 50)), event);
+    assertTrue(event.contains("\"data\":\"data:image/png" + want) && event.contains("\"b\":\"data:" + want) && event.contains("\"c\":\"YWJj\""), event);
+    assertTrue(event.contains("\"d\":\"AAAA") && event.contains("\"e\":\"data:;size=192;"), event);
+  }
+
+  @Test
+  void usersAreHashedAsAllClientsHashThem() throws Exception {
+    for (JsonNode each : table("user.json")) {
+      assertEquals(each.get("hash").asText(), Objects.requireNonNullElse(Content.hashUser(each.get("user").asText(), each.get("key").asText()), ""));
+    }
   }
 
   @Test
