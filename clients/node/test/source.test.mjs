@@ -105,7 +105,7 @@ test('an event that is too large goes without its content', async (t) => {
   assert.deepEqual(events[0], { ...bare, request_id: 'a', retrieval: { index: 'i', hit_count: 1 }, content_withheld: 'too_large' });
   assert.equal(events[1].content_withheld, 'too_large');
   assert.equal(events[2].input.length, 900_000);
-  assert.deepEqual([stats.accepted, stats.tooLarge], [3, 2]);
+  assert.deepEqual([stats.accepted, stats.withheld], [3, 2]);
 });
 
 test('a wrapped request that is too large goes without its content', async (t) => {
@@ -122,7 +122,7 @@ test('the prepare hook changes and drops events', async (t) => {
   for (const hook of [prepare, async (event) => prepare(event)]) {
     const { events, stats } = await sent(t, { prepare: hook }, { request_id: 'a', input: 'a secret' }, { request_id: 'drop', input: '' });
     assert.deepEqual(events, [{ request_id: 'a', input: 'a ***' }]);
-    assert.deepEqual([stats.accepted, stats.discarded, stats.notRedacted, stats.waiting], [1, 1, 0, 0]);
+    assert.deepEqual([stats.accepted, stats.filtered, stats.withheld, stats.waiting], [1, 1, 0, 0]);
   }
 });
 
@@ -137,7 +137,7 @@ test('a prepare hook that fails lets no content out', async (t) => {
   for (const [name, prepare] of Object.entries(hooks)) {
     const { events, stats, warnings } = await sent(t, { prepare }, { event: 'llm_request_completed', request_id: 'a', model: 'm', input: 'a secret', output: 'a secret', comment: 'a secret' });
     assert.deepEqual(events, [{ event: 'llm_request_completed', request_id: 'a', model: 'm', content_withheld: 'not_redacted' }], name);
-    assert.equal(stats.notRedacted, 1);
+    assert.equal(stats.withheld, 1);
     assert.equal(warnings.length, 1);
     assert.ok(!warnings[0].includes('secret'), warnings[0]);
   }

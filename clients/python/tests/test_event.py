@@ -259,21 +259,21 @@ def test_pictures_need_no_memory_while_the_sidecar_is_away(sidecar):
 # Warnings of the sidecar
 
 
-@pytest.mark.parametrize("warnings", [[{"event": 0, "field": "cost", "reason": "no number"}, {"event": 1}], ["text", None], [[1], {"field": 7}]])
+@pytest.mark.parametrize("warnings", [[{"line": 1, "field": "cost", "problem": "no number"}, {"line": 2}], ["text", None], [[1], {"field": 7}]])
 def test_warnings_of_the_sidecar(sidecar, caplog, warnings):
-    sidecar.answers.append((202, "application/json", json.dumps({"accepted": 1, "warnings": warnings}).encode()))
+    sidecar.answers.append((202, "application/json", json.dumps({"accepted": 1, "warnings": warnings, "more_warnings": 3}).encode()))
     _, stats = send(sidecar, {})
-    assert (stats["accepted"], stats["warnings"]) == (1, 2)
-    assert "warns of 2 fields" in caplog.text
+    assert (stats["accepted"], stats["warnings"], stats["last_error"]) == (1, 5, "")
+    assert "warns of 5 fields" in caplog.text
     if isinstance(warnings[0], dict):
-        assert "cost: no number" in caplog.text
+        assert "cost: no number" in caplog.text and stats["last_warning"] == "cost: no number"
 
 
 @pytest.mark.parametrize("answer", [{"accepted": "1"}, {"accepted": -1}, {"accepted": 99}, {"warnings": {}}, {"warnings": None, "accepted": None}])
 def test_answers_in_odd_forms(sidecar, answer):
     sidecar.answers.append((202, "application/json", json.dumps(answer).encode()))
     _, stats = send(sidecar, {})
-    assert (stats["accepted"], stats["refused"], stats["warnings"], stats["waiting"]) == (1, 0, 0, 0)
+    assert (stats["accepted"], stats["rejected"], stats["warnings"], stats["waiting"]) == (1, 0, 0, 0)
 
 
 def test_one_warning_a_minute_with_the_count(caplog, monkeypatch):

@@ -83,16 +83,16 @@ class Publisher:
         self._used = 0.0  # when the connection was
         self._away = False  # whether nobody answered the last request
         self._stats: Dict[str, Any] = {
-            "accepted": 0, "refused": 0, "dropped": 0, "filtered": 0, "withheld": 0, "warnings": 0, "retries": 0, "errors": 0, "last_error": "",
+            "accepted": 0, "rejected": 0, "dropped": 0, "filtered": 0, "withheld": 0, "retries": 0, "warnings": 0, "errors": 0, "last_error": "", "last_warning": "",
         }  # fmt: skip
 
     @property
     def stats(self) -> Dict[str, Any]:
-        """What became of the events: `accepted` by the sidecar, `refused` by it, `dropped` because
+        """What became of the events: `accepted` by the sidecar, `rejected` by it, `dropped` because
         the queue was full or the process ended, `filtered` by `prepare`, and `waiting`; `withheld`
         went without their content, `errors` were requests of which no event could be made.
         `warnings` are fields that the sidecar reads in another way than they were meant,
-        `retries` requests to it that were repeated, and `last_error` says what went wrong last."""
+        `retries` requests to it that were repeated; `last_error` and `last_warning` are the latest."""
         with self._changed:
             return {**self._stats, "waiting": self._waiting}
 
@@ -326,14 +326,16 @@ class Publisher:
         if not isinstance(accepted, int) or not 0 <= accepted <= len(batch):
             accepted = len(batch) if status == 202 else 0
         self._settle(batch[:accepted], "accepted")
-        self._settle(batch[accepted:], "refused")
+        self._settle(batch[accepted:], "rejected")
         if accepted < len(batch):
             why = _first(answer.get("faults"), "problem") or str(answer.get("error", ""))
             self._say(f"{self._name} answers {status} and refuses {len(batch) - accepted} of {len(batch)} events: {why[:300]}")
         warnings = answer.get("warnings")
         if isinstance(warnings, list) and warnings:
-            self._count("warnings", len(warnings))
-            self._say(f"the sidecar warns of {self._stats['warnings']} fields; the last: {_first(warnings, 'field', 'reason')[:300]}")
+            more = answer.get("more_warnings")
+            self._count("warnings", len(warnings) + (more if isinstance(more, int) else 0))
+            self._stats["last_warning"] = _first(warnings, "field", "problem", "mend")[:300]
+            limited.warn(f"the sidecar warns of {self._stats['warnings']} fields or events; the last: {self._stats['last_warning']}")
 
     def _post(self, body: bytes) -> Tuple[int, bytes, float]:
         """Returns status, body, and after how many seconds to try again."""

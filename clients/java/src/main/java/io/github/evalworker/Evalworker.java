@@ -23,8 +23,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.logging.Logger;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * Publishes finished requests to language models to evalworker, through the sidecar {@code
@@ -66,13 +64,14 @@ public final class Evalworker implements AutoCloseable {
   private long bytes; // in the queue and in the batch that is sent
   private int sending; // events of that batch
   private long queued; // events that were ever in the queue
-  private long settled; // those of them that are sent, refused or dropped
+  private long settled; // those of them that are accepted, rejected or dropped
   private boolean closed;
   private Thread thread;
   private long warned; // when, in nanoseconds
   private long held; // troubles that were not told since
   private final Map<String, Long> counts = new LinkedHashMap<>();
   private String lastError = "";
+  private String lastWarning = "";
 
   /** Takes the address from EVALWORKER_URL, by default http://127.0.0.1:8788, and the token from EVALWORKER_TOKEN. */
   public Evalworker() {
@@ -92,7 +91,7 @@ public final class Evalworker implements AutoCloseable {
     this.logger = options.logger;
     Map.of("DD_SERVICE", "service", "DD_ENV", "environment", "DD_VERSION", "version")
         .forEach((variable, name) -> Optional.ofNullable(System.getenv(variable)).ifPresent(value -> identity.put(name, value)));
-    for (String name : List.of("accepted", "refused", "dropped", "discarded", "too_large", "not_redacted", "retries", "warnings")) {
+    for (String name : List.of("accepted", "rejected", "dropped", "filtered", "withheld", "retries", "warnings")) {
       counts.put(name, 0L);
     }
   }
@@ -316,7 +315,7 @@ public final class Evalworker implements AutoCloseable {
       if (prepare != null) {
         plain = prepared(plain);
         if (plain == null) {
-          return count("discarded", 1, null);
+          return count("filtered", 1, null);
         }
       }
       byte[] line = Content.write(plain);
@@ -364,7 +363,7 @@ public final class Evalworker implements AutoCloseable {
       }
     }
     bare.put("content_withheld", why);
-    count(why, 1, why.equals("not_redacted") ? "the prepare hook fails: an event goes without its content" : null);
+    count("withheld", 1, why.equals("not_redacted") ? "the prepare hook fails: an event goes without its content" : null);
     return bare;
   }
 
@@ -449,14 +448,15 @@ public final class Evalworker implements AutoCloseable {
   }
 
   /**
-   * Returns the counts since the start: accepted, refused, dropped, discarded, too_large, not_redacted,
-   * retries, warnings (answers of the sidecar that have some), waiting, last_error.
+   * Returns the counts since the start: accepted, rejected (by the sidecar), dropped, filtered (by the prepare hook), withheld
+   * (without their content), retries, warnings (of the sidecar), waiting; and last_error and last_warning.
    */
   public Map<String, Object> stats() {
     synchronized (lock) {
       Map<String, Object> out = new LinkedHashMap<>(counts);
       out.put("waiting", queue.size() + sending);
       out.put("last_error", lastError);
+      out.put("last_warning", lastWarning);
       return out;
     }
   }
@@ -470,7 +470,11 @@ public final class Evalworker implements AutoCloseable {
       if (trouble == null) {
         return false;
       }
-      lastError = trouble;
+      if (what.equals("warnings")) {
+        lastWarning = trouble;
+      } else {
+        lastError = trouble;
+      }
       if (warned != 0 && now - warned < 60_000_000_000L) {
         held++;
         return false;
@@ -575,20 +579,29 @@ public final class Evalworker implements AutoCloseable {
     }
   }
 
-  private static final Pattern ACCEPTED = Pattern.compile("\"accepted\"\\s*:\\s*(\\d{1,9})");
-  private static final Pattern WARNINGS = Pattern.compile("\"warnings\"\\s*:\\s*\\[\\s*([^\\]\\s].*)", Pattern.DOTALL);
-
-  /** Counts an answer. Of its JSON only the number of accepted events and what it warns of matter. */
+  /** Counts an answer. */
   private void settle(int sent, int status, String body) {
-    Matcher accepted = ACCEPTED.matcher(body);
-    long taken = Math.min(accepted.find() ? Long.parseLong(accepted.group(1)) : status == 202 ? sent : 0, sent);
+    Map<?, ?> answer = Map.of();
+    try {
+      Object read = new Json(body).whole();
+      answer = read instanceof Map ? (Map<?, ?>) read : answer;
+    } catch (Json.Broken e) {
+      // not the sidecar's own answer; the status says enough
+    }
+    long taken = number(answer.get("accepted"), status == 202 ? sent : 0);
+    taken = Math.max(0, Math.min(taken, sent));
     count("accepted", taken, null);
     if (taken < sent) {
-      count("refused", sent - taken, address.getHost() + " answers " + status + ": " + body.substring(0, Math.min(body.length(), 500)));
+      count("rejected", sent - taken, address.getHost() + " answers " + status + ": " + body.substring(0, Math.min(body.length(), 500)));
     }
-    Matcher warnings = WARNINGS.matcher(body);
-    if (warnings.find()) {
-      count("warnings", 1, address.getHost() + " warns: " + warnings.group(1).substring(0, Math.min(warnings.group(1).length(), 300)));
+    if (answer.get("warnings") instanceof List && !((List<?>) answer.get("warnings")).isEmpty()) {
+      List<?> warnings = (List<?>) answer.get("warnings");
+      String first = String.valueOf(warnings.get(0));
+      count("warnings", warnings.size() + number(answer.get("more_warnings"), 0), address.getHost() + " warns: " + first.substring(0, Math.min(first.length(), 300)));
     }
+  }
+
+  private static long number(Object value, long other) {
+    return value instanceof Long ? (Long) value : other;
   }
 }

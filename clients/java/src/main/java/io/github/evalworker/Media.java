@@ -1,10 +1,8 @@
 package io.github.evalworker;
 
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Base64;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -238,134 +236,6 @@ final class Media {
     } else if (value instanceof Map) {
       Holder inner = new Holder(name, (Map<?, ?>) value);
       ((Map<?, ?>) value).forEach((member, inside) -> walk(inside, (String) member, inner, texts, changes));
-    }
-  }
-
-  /** Reads JSON as maps, lists and texts; all else is null. */
-  static final class Json {
-    private static final int MAX_DEPTH = 100;
-    private final List<int[]> longTexts = new ArrayList<>(); // where texts that may hold media begin and end
-    private final String from;
-    private int at;
-    private int depth;
-
-    Json(String from) {
-      this.from = from;
-    }
-
-    /** Says that a text is no JSON. */
-    static final class Broken extends RuntimeException {
-      private Broken() {
-        super("no JSON", null, false, false);
-      }
-    }
-
-    /** Reports whether the text begins as an object or an array does. */
-    boolean begins() {
-      return next() == '{' || next() == '[';
-    }
-
-    Object whole() {
-      Object value = value();
-      if (next() != 0) {
-        throw new Broken();
-      }
-      return value;
-    }
-
-    /** Returns the next character that is no space; 0 at the end. */
-    private char next() {
-      while (at < from.length() && " \t\r\n".indexOf(from.charAt(at)) >= 0) {
-        at++;
-      }
-      return at < from.length() ? from.charAt(at) : 0;
-    }
-
-    private void take(char c) {
-      if (next() != c) {
-        throw new Broken();
-      }
-      at++;
-    }
-
-    private Object value() {
-      char first = next();
-      if (first == '"') {
-        int start = at;
-        String text = text();
-        if (text.length() >= SHORTEST / 2) {
-          longTexts.add(new int[] {start, at});
-        }
-        return text;
-      } else if (first != '{' && first != '[') {
-        word();
-        return null;
-      }
-      char end = first == '{' ? '}' : ']';
-      Map<String, Object> members = new LinkedHashMap<>();
-      List<Object> items = new ArrayList<>();
-      at++;
-      if (++depth > MAX_DEPTH) {
-        throw new Broken();
-      }
-      while (next() != end) {
-        if (!members.isEmpty() || !items.isEmpty()) {
-          take(',');
-        }
-        if (first == '[') {
-          items.add(value());
-        } else if (next() == '"') {
-          String name = text();
-          take(':');
-          members.put(name, value());
-        } else {
-          throw new Broken();
-        }
-      }
-      at++;
-      depth--;
-      return first == '{' ? members : items;
-    }
-
-    /** Skips a number, true, false or null. */
-    private void word() {
-      int start = at;
-      while (at < from.length() && ("+-.".indexOf(from.charAt(at)) >= 0 || Character.isLetterOrDigit(from.charAt(at)))) {
-        at++;
-      }
-      if (at == start) {
-        throw new Broken();
-      }
-    }
-
-    String text() {
-      StringBuilder out = new StringBuilder();
-      for (at++; at < from.length(); at++) {
-        char c = from.charAt(at);
-        if (c == '"') {
-          at++;
-          return out.toString();
-        }
-        if (c == '\\' && ++at < from.length()) {
-          c = escaped();
-        }
-        out.append(c);
-      }
-      throw new Broken();
-    }
-
-    private char escaped() {
-      char c = from.charAt(at);
-      int plain = "\"\\/bfnrt".indexOf(c);
-      if (plain >= 0) {
-        return "\"\\/\b\f\n\r\t".charAt(plain);
-      }
-      try {
-        at += 4;
-        return (char) Integer.parseInt(from.substring(at - 3, at + 1), 16);
-      } catch (IndexOutOfBoundsException | NumberFormatException e) {
-        throw new Broken();
-      }
     }
   }
 }

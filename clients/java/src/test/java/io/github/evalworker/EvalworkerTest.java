@@ -156,7 +156,7 @@ class EvalworkerTest {
     }
     assertTrue(evalworker.flush(Duration.ofSeconds(30)));
     assertEquals(20, lines.size());
-    assertEquals(0L, evalworker.stats().get("refused"));
+    assertEquals(0L, evalworker.stats().get("rejected"));
   }
 
   @Test
@@ -237,7 +237,7 @@ class EvalworkerTest {
       assertTrue(event.contains("\"content_withheld\":\"too_large\"") && event.contains("\"prompt_name\":\"p\"") && event.contains("\"status\":\"success\""), event);
       assertTrue(event.length() < 1000 && !event.contains("secret"), event);
     }
-    assertEquals(2L, evalworker.stats().get("too_large"));
+    assertEquals(2L, evalworker.stats().get("withheld"));
   }
 
   @Test
@@ -265,7 +265,7 @@ class EvalworkerTest {
       event = only();
       assertTrue(event.contains("\"content_withheld\":\"not_redacted\"") && event.contains("\"model\":\"m\"") && !event.contains("secret"), event);
     }
-    assertEquals(List.of(1L, 2L, 0L), List.of(evalworker.stats().get("discarded"), evalworker.stats().get("not_redacted"), evalworker.stats().get("dropped")));
+    assertEquals(List.of(1L, 2L, 0L), List.of(evalworker.stats().get("filtered"), evalworker.stats().get("withheld"), evalworker.stats().get("dropped")));
   }
 
   @Test
@@ -287,12 +287,12 @@ class EvalworkerTest {
     evalworker.close();
     List<String> told = Collections.synchronizedList(new ArrayList<>());
     evalworker = new Evalworker(options().logger(told::add));
-    for (String each : List.of(",\"warnings\":[\"unknown field usage\"]", ",\"warnings\": [{\"line\":1}]", ",\"warnings\":[]")) {
+    for (String each : List.of(",\"warnings\":[\"unknown field usage\"]", ",\"warnings\": [{\"line\":1,\"field\":\"a\\u0062\"},7],\"more_warnings\":4", ",\"warnings\":[]")) {
       warnings = each;
       evalworker.begin().finish(null);
       only();
     }
-    assertEquals(2L, evalworker.stats().get("warnings"));
+    assertEquals(List.of(7L, "", "127.0.0.1 warns: {line=1, field=ab}"), List.of(evalworker.stats().get("warnings"), evalworker.stats().get("last_error"), evalworker.stats().get("last_warning")));
     assertTrue(told.size() == 1 && told.get(0).contains("unknown field usage"), told.toString());
   }
 
