@@ -44,8 +44,8 @@ class Publisher {
 
   constructor(options = {}) {
     const env = process.env;
-    this.url = options.url ?? env.EVALWORKER_URL ?? env.EMITTER_URL ?? DEFAULT_URL;
-    this.token = (options.token ?? env.EVALWORKER_TOKEN ?? env.EMITTER_TOKEN ?? '').trim(); // a token from a file often ends with a new line
+    this.url = options.url ?? env.EVALWORKER_URL ?? DEFAULT_URL;
+    this.token = (options.token ?? env.EVALWORKER_TOKEN ?? '').trim(); // a token from a file often ends with a new line
     this.maxEvents = options.maxEvents ?? 10_000;
     this.maxBytes = options.maxBytes ?? 64 << 20;
     this.maxEventBytes = options.maxEventBytes ?? 1_000_000;

@@ -253,3 +253,10 @@ def test_observe_and_feedback(one_event):
     assert (first["output"], first["status"]) == ("Hello.", "success")
     assert (second["status"], second["error_type"]) == ("error", "ValueError")
     assert (third["event"], third["request_id"], third["user_rating"]) == ("llm_user_feedback", call.request_id, "up")
+
+
+def test_off_publishes_nothing(monkeypatch, sidecar):
+    monkeypatch.setenv("EVALWORKER_URL", "off")
+    publisher = Publisher()
+    assert not publisher.publish({"request_id": "a"}) and publisher.flush(10) and publisher.close(10)
+    assert publisher._thread is None and not any(publisher.stats.values())

@@ -54,10 +54,11 @@ class Publisher:
         linger: float = 0.1,
         exit_timeout: float = 5.0,
     ) -> None:
-        self.url = url or os.environ.get("EVALWORKER_URL") or os.environ.get("EMITTER_URL") or DEFAULT_URL
-        given = token if token is not None else os.environ.get("EVALWORKER_TOKEN") or os.environ.get("EMITTER_TOKEN", "")
+        self.url = url or os.environ.get("EVALWORKER_URL") or DEFAULT_URL
+        given = token if token is not None else os.environ.get("EVALWORKER_TOKEN", "")
         self._token = given.strip()  # one from a file often ends with a new line, which no header may hold
-        parts = urlsplit(self.url)
+        self._off = self.url == "off"
+        parts = urlsplit(DEFAULT_URL if self._off else self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"evalworker: {_without_login(self.url)!r} is no URL of a sidecar; write http://host:8788")
         self._name = _without_login(self.url)
@@ -97,7 +98,10 @@ class Publisher:
             return {**self._stats, "waiting": self._waiting}
 
     def publish(self, event: Dict[str, Any]) -> bool:
-        """Queues an event. Returns False when it was dropped; `stats` says how many were."""
+        """Queues an event. Returns False when it was dropped; `stats` says how many were.
+        With the URL "off" nothing is published, and nothing counted."""
+        if self._off:
+            return False
         try:
             try:
                 copied, size = copy_sized(event)

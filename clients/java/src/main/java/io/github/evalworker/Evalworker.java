@@ -45,10 +45,13 @@ import java.util.logging.Logger;
 public final class Evalworker implements AutoCloseable {
   private static final String VERSION = Objects.requireNonNullElse(Evalworker.class.getPackage().getImplementationVersion(), "dev");
   private static final String USER_KEY = Objects.requireNonNullElse(System.getenv("EVALWORKER_USER_KEY"), "");
+  private static final String DEFAULT_URL = "http://127.0.0.1:8788";
+  private static final String NO_URL = "the address of the sidecar is no URL; write http://host:8788";
   private static final int BATCH_EVENTS = 500;
   private static final int BATCH_BYTES = 1 << 20;
 
-  private final URI address;
+  private final URI address; // null when it is none
+  private final boolean off;
   private final String token;
   private final int maxEvents;
   private final long maxBytes;
@@ -73,15 +76,17 @@ public final class Evalworker implements AutoCloseable {
   private String lastError = "";
   private String lastWarning = "";
 
-  /** Takes the address from EVALWORKER_URL, by default http://127.0.0.1:8788, and the token from EVALWORKER_TOKEN. */
+  /** Takes the address from EVALWORKER_URL, by default http://127.0.0.1:8788 and with "off" none, and the token from EVALWORKER_TOKEN. */
   public Evalworker() {
     this(new Options());
   }
 
   public Evalworker(Options options) {
-    this.address = URI.create(options.url.replaceAll("/+$", "") + "/v1/events");
-    if (address.getHost() == null) {
-      throw new IllegalArgumentException("evalworker: \"" + options.url + "\" is no URL of a sidecar; write http://host:8788");
+    String url = Objects.requireNonNullElse(options.url, Objects.requireNonNullElse(System.getenv("EVALWORKER_URL"), DEFAULT_URL));
+    this.off = url.equals("off");
+    this.address = off ? null : address(url);
+    if (!off && address == null && options.url != null) { // one from the environment must not stop the application
+      throw new IllegalArgumentException("evalworker: " + NO_URL);
     }
     this.token = options.token.strip(); // a token from a file often ends with a new line, which no header may hold
     this.maxEvents = options.maxEvents;
@@ -96,9 +101,19 @@ public final class Evalworker implements AutoCloseable {
     }
   }
 
+  /** Returns the address that events are sent to, or null when a text is no URL. */
+  private static URI address(String url) {
+    try {
+      URI address = URI.create(url.replaceAll("/+$", "") + "/v1/events");
+      return address.getHost() == null || !address.getScheme().matches("https?") ? null : address;
+    } catch (IllegalArgumentException e) {
+      return null;
+    }
+  }
+
   /** How events are published; each setter returns the options. */
   public static final class Options {
-    private String url = Objects.requireNonNullElse(System.getenv("EVALWORKER_URL"), "http://127.0.0.1:8788");
+    private String url;
     private String token = Objects.requireNonNullElse(System.getenv("EVALWORKER_TOKEN"), "");
     private int maxEvents = 10_000;
     private long maxBytes = 64L << 20;
@@ -106,6 +121,7 @@ public final class Evalworker implements AutoCloseable {
     private UnaryOperator<Map<String, Object>> prepare;
     private Consumer<String> logger = Logger.getLogger("evalworker")::warning;
 
+    /** Sets the address of the sidecar; with "off" nothing is published. */
     public Options url(String url) {
       this.url = url;
       return this;
@@ -310,6 +326,9 @@ public final class Evalworker implements AutoCloseable {
 
   /** Queues an event. Returns false when it was dropped; {@link #stats} says how many were. Never throws. */
   public boolean publish(Map<String, ?> event) {
+    if (off) {
+      return false;
+    }
     try {
       Map<String, Object> plain = plain(event, event);
       if (prepare != null) {
@@ -379,6 +398,9 @@ public final class Evalworker implements AutoCloseable {
     synchronized (lock) {
       if (closed) {
         return "published after close";
+      }
+      if (address == null) {
+        return NO_URL;
       }
       if (queue.size() + sending >= maxEvents || bytes + line.length > maxBytes) {
         return "the queue is full: the sidecar does not keep up or is away";

@@ -213,6 +213,18 @@ class EvalworkerTest {
   }
 
   @Test
+  void offPublishesNothing() throws Exception {
+    try (Evalworker off = new Evalworker(options().url("off"))) {
+      off.begin("input", "Hi").finish(null);
+      assertTrue(off.flush(Duration.ofSeconds(30)));
+      assertEquals(List.of(0L, 0L, 0), List.of(off.stats().get("accepted"), off.stats().get("dropped"), off.stats().get("waiting")));
+    }
+    for (String url : List.of("ftp://a.b", "a b", "127.0.0.1:8788")) {
+      assertThrows(IllegalArgumentException.class, () -> new Evalworker(options().url(url)), url);
+    }
+  }
+
+  @Test
   void bytesGoOutAsTypeSizeAndDigest() throws Exception {
     byte[] data = new byte[50_000];
     String want = ";size=50000;sha256=" + Content.sha256(data) + ";base64,\"";
