@@ -9,7 +9,11 @@ import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -17,6 +21,13 @@ import javax.crypto.spec.SecretKeySpec;
 final class Content {
   private static final int MAX_DEPTH = 100;
   private static final int MAX_COPY = 4 << 20; // characters and values of one event that are looked at
+  private static final String USER_KEY = Objects.requireNonNullElse(System.getenv("EVALWORKER_USER_KEY"), "");
+  static final Set<String> LABELS = // what stays of an event whose content does not go out
+      Set.of(("event request_id occurred_at session_id tenant_id tenant_tier user_id_hash trace_context trace_id span_id llmobs service environment version feature "
+              + "prompt_name prompt_version prompt_variant prompt_environment provider model status error_type finish_reason retry_count cache_hit streaming "
+              + "input_tokens output_tokens total_tokens estimated_cost_usd llm_latency_ms first_token_latency_ms output_schema "
+              + "user_rating user_rating_min user_rating_max task_completed").split(" "));
+
   private final Map<Object, Object> above = new IdentityHashMap<>();
   private int room = MAX_COPY;
 
@@ -101,6 +112,42 @@ final class Content {
     private TooLarge() {
       super("too large", null, false, false);
     }
+  }
+
+  /** Returns an event without its content, with content_withheld for the reason: only what is known to hold none stays. */
+  static Map<String, Object> withheld(Map<String, ?> event, String why) {
+    Map<String, Object> bare = new LinkedHashMap<>();
+    for (Map.Entry<String, ?> field : event.entrySet()) {
+      if (LABELS.contains(field.getKey()) && String.valueOf(field.getValue()).length() <= 1000) {
+        bare.put(field.getKey(), new Content().value(field.getValue(), "", null));
+      }
+    }
+    bare.put("content_withheld", why);
+    return bare;
+  }
+
+  /** Returns fields from their names and values in turn, with short names in full and the user hashed. */
+  static Map<String, Object> fields(Object... pairs) {
+    if (pairs.length % 2 != 0) {
+      throw new IllegalArgumentException("evalworker: fields are names and values in turn; the last name has no value");
+    }
+    Map<String, Object> out = new LinkedHashMap<>();
+    for (int i = 0; i < pairs.length; i += 2) {
+      String name = String.valueOf(pairs[i]);
+      Object value = pairs[i + 1];
+      if (value != null) {
+        boolean user = name.equals("user");
+        out.put(user ? "user_id_hash" : name.equals("session") || name.equals("tenant") ? name + "_id" : name, user ? hashUser(value.toString(), USER_KEY) : value);
+      }
+    }
+    return out;
+  }
+
+  /** Returns the class of an error; its text may hold content. */
+  static String errorType(Throwable error) {
+    Throwable cause = (error instanceof CompletionException || error instanceof ExecutionException) && error.getCause() != null ? error.getCause() : error;
+    String name = cause.getClass().getSimpleName();
+    return name.contains("Timeout") ? "timeout" : name.contains("Cancel") || name.contains("Interrupted") ? "cancelled" : name;
   }
 
   /** Returns a user's SHA-256, or HMAC-SHA-256 with a key, without which an e-mail address can be found by trying; null for an empty id. */

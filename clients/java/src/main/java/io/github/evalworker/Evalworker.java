@@ -15,11 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.logging.Logger;
@@ -44,7 +41,6 @@ import java.util.logging.Logger;
  */
 public final class Evalworker implements AutoCloseable {
   private static final String VERSION = Objects.requireNonNullElse(Evalworker.class.getPackage().getImplementationVersion(), "dev");
-  private static final String USER_KEY = Objects.requireNonNullElse(System.getenv("EVALWORKER_USER_KEY"), "");
   private static final String DEFAULT_URL = "http://127.0.0.1:8788";
   private static final String NO_URL = "the address of the sidecar is no URL; write http://host:8788";
   private static final int BATCH_EVENTS = 500;
@@ -166,14 +162,14 @@ public final class Evalworker implements AutoCloseable {
 
   /** Begins a request. What is nearest to it counts: its own fields before those of scopes, these before DD_SERVICE and the like. */
   public Call begin(Object... fields) {
-    return new Call(fields(fields));
+    return new Call(Content.fields(fields));
   }
 
   /** Sets fields of what this thread begins until the scope is closed: {@code try (var scope = evalworker.scope("session", id))}. Scopes nest. */
   public Scope scope(Object... fields) {
     Map<String, Object> outer = scopes.get();
     Map<String, Object> inner = new LinkedHashMap<>(Objects.requireNonNullElse(outer, Map.of()));
-    inner.putAll(fields(fields));
+    inner.putAll(Content.fields(fields));
     scopes.set(inner);
     return () -> {
       if (outer == null) {
@@ -190,12 +186,17 @@ public final class Evalworker implements AutoCloseable {
     void close();
   }
 
-  /** Publishes what a user thought of an answer: "up", "down", or a number with user_rating_max; more fields may follow. */
+  /** Publishes what a user thought of an answer: "up", "down", or a number with "max", 5; "min", "comment" and more fields may follow. */
   public boolean feedback(String requestId, Object rating, Object... fields) {
-    Map<String, Object> event = newEvent("llm_user_feedback", fields(fields));
+    Map<String, Object> event = newEvent("llm_user_feedback", Content.fields(fields));
     event.put("occurred_at", Instant.now());
     event.put("request_id", requestId);
     event.put("user_rating", rating);
+    for (String bound : List.of("min", "max")) {
+      if (event.containsKey(bound)) {
+        event.put("user_rating_" + bound, event.remove(bound));
+      }
+    }
     return publish(event);
   }
 
@@ -226,7 +227,7 @@ public final class Evalworker implements AutoCloseable {
 
     /** Sets a field of the event, such as "input_tokens". */
     public synchronized Call set(String name, Object value) {
-      event.putAll(fields(name, value));
+      event.putAll(Content.fields(name, value));
       return this;
     }
 
@@ -266,7 +267,7 @@ public final class Evalworker implements AutoCloseable {
       event.putIfAbsent("llm_latency_ms", elapsed());
       event.put("occurred_at", Instant.now());
       if (error != null) {
-        event.put("error_type", errorType(error));
+        event.put("error_type", Content.errorType(error));
       }
       event.putIfAbsent("status", error == null ? "success" : "error");
       publish(event);
@@ -275,13 +276,6 @@ public final class Evalworker implements AutoCloseable {
     private double elapsed() {
       return (System.nanoTime() - began) / 1000 / 1000.0;
     }
-  }
-
-  /** Returns the class of an error; its text may hold content. */
-  private static String errorType(Throwable error) {
-    Throwable cause = (error instanceof CompletionException || error instanceof ExecutionException) && error.getCause() != null ? error.getCause() : error;
-    String name = cause.getClass().getSimpleName();
-    return name.contains("Timeout") ? "timeout" : name.contains("Cancel") || name.contains("Interrupted") ? "cancelled" : name;
   }
 
   /** Returns the traceparent of the active span, when OpenTelemetry's API is there; Datadog's agent serves it with dd.trace.otel.enabled. */
@@ -300,29 +294,7 @@ public final class Evalworker implements AutoCloseable {
     }
   }
 
-  private static Map<String, Object> fields(Object... pairs) {
-    if (pairs.length % 2 != 0) {
-      throw new IllegalArgumentException("evalworker: fields are names and values in turn; the last name has no value");
-    }
-    Map<String, Object> out = new LinkedHashMap<>();
-    for (int i = 0; i < pairs.length; i += 2) {
-      String name = String.valueOf(pairs[i]);
-      Object value = pairs[i + 1];
-      if (value != null) {
-        boolean user = name.equals("user");
-        out.put(user ? "user_id_hash" : name.equals("session") || name.equals("tenant") ? name + "_id" : name, user ? Content.hashUser(value.toString(), USER_KEY) : value);
-      }
-    }
-    return out;
-  }
-
   // ---- from an event to a line in the queue
-
-  private static final Set<String> LABELS = // what stays of an event whose content does not go out
-      Set.of(("event request_id occurred_at session_id tenant_id tenant_tier user_id_hash trace_context trace_id span_id llmobs service environment version feature "
-              + "prompt_name prompt_version prompt_variant prompt_environment provider model status error_type finish_reason retry_count cache_hit streaming "
-              + "input_tokens output_tokens total_tokens estimated_cost_usd llm_latency_ms first_token_latency_ms output_schema "
-              + "user_rating user_rating_min user_rating_max task_completed").split(" "));
 
   /** Queues an event. Returns false when it was dropped; {@link #stats} says how many were. Never throws. */
   public boolean publish(Map<String, ?> event) {
@@ -350,7 +322,7 @@ public final class Evalworker implements AutoCloseable {
   /** Runs the hook. Returns null when it drops the event. */
   private Map<String, Object> prepared(Map<String, Object> event) {
     Map<String, Object> bare = new LinkedHashMap<>(event); // the hook may change the event and then fail
-    bare.keySet().retainAll(LABELS);
+    bare.keySet().retainAll(Content.LABELS);
     try {
       Map<String, Object> result = prepare.apply(event);
       if (result == null) {
@@ -375,15 +347,8 @@ public final class Evalworker implements AutoCloseable {
   }
 
   private Map<String, Object> withoutContent(Map<String, ?> event, String why) {
-    Map<String, Object> bare = new LinkedHashMap<>();
-    for (Map.Entry<String, ?> field : event.entrySet()) {
-      if (LABELS.contains(field.getKey()) && String.valueOf(field.getValue()).length() <= 1000) {
-        bare.put(field.getKey(), new Content().value(field.getValue(), "", null));
-      }
-    }
-    bare.put("content_withheld", why);
     count("withheld", 1, why.equals("not_redacted") ? "the prepare hook fails: an event goes without its content" : null);
-    return bare;
+    return Content.withheld(event, why);
   }
 
   // ---- from the queue to the sidecar

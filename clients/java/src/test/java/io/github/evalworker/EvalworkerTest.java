@@ -94,6 +94,13 @@ class EvalworkerTest {
   }
 
   @Test
+  void aRatingHasItsScale() throws Exception {
+    evalworker.feedback("r1", 4, "min", 1, "max", 5);
+    String event = only();
+    assertTrue(event.contains("\"user_rating\":4,\"user_rating_min\":1,\"user_rating_max\":5"), event);
+  }
+
+  @Test
   void aTokenMayEndWithANewLine() throws Exception {
     Evalworker own = new Evalworker(options().token("abc\n"));
     own.publish(Map.of("request_id", "r1"));
