@@ -12,7 +12,7 @@ const MAX_TEXTS = 3; // how often JSON may stand in a string of JSON
 const MARK = ';base64,';
 
 const IN_BASE64 = new Uint8Array(128);
-for (const c of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_\r\n') IN_BASE64[c.charCodeAt(0)] = 1;
+for (const c of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_\r\n\\') IN_BASE64[c.charCodeAt(0)] = 1; // the last begins an escape of JSON
 
 const words = (text) => new Set(text.split(' '));
 

@@ -96,7 +96,13 @@ function plain(value) {
 
   function copyMembers(value, under) {
     const names = Object.keys(value);
-    const holder = holderOf(under, names, (name) => safeCopy(value, name, name));
+    const holder = holderOf(under, names, (name) => {
+      try {
+        return value[name];
+      } catch {
+        return undefined; // a getter that throws
+      }
+    });
     const members = {};
     for (const name of names) {
       if (name === '__proto__') continue;

@@ -19,7 +19,7 @@ _MOST_TEXTS = 3  # how often JSON may stand in a string of JSON
 _PIECE = 1 << 16
 _MARK = ";base64,"
 
-_IN_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_\r\n")
+_IN_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_\r\n\\")  # the last begins an escape of JSON
 _LINE = re.compile("[A-Za-z0-9+/_-]*")
 _BREAKS = re.compile("[\r\n]*")
 _PADDING = re.compile("=*")

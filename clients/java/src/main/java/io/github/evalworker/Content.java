@@ -219,6 +219,8 @@ final class Content {
       char c = text.charAt(i);
       if (c == '"' || c == '\\') {
         out.append('\\').append(c);
+      } else if (c == '\n') {
+        out.append("\\n");
       } else if (c < 0x20 || Character.isSurrogate(c)) {
         out.append(String.format("\\u%04x", (int) c));
       } else {

@@ -112,7 +112,7 @@ final class Media {
     int window = SHORTEST / 2; // line breaks count twice
     for (int end = window; end <= text.length(); ) {
       int i = end - 1;
-      while (i >= end - window && (isData(text.charAt(i)) || text.charAt(i) == '=' || isBreak(text.charAt(i)))) {
+      while (i >= end - window && (isData(text.charAt(i)) || text.charAt(i) == '=' || text.charAt(i) == '\\' || isBreak(text.charAt(i)))) { // \ begins an escape of JSON
         i--;
       }
       if (i < end - window) {
