@@ -79,7 +79,7 @@ class EvalworkerTest {
     assertEquals(2, lines.size());
     String first = lines.get(0);
     assertTrue(first.contains("\"event\":\"llm_request_completed\"") && first.contains("\"prompt_name\":\"triage\""), first);
-    assertTrue(first.contains("\"output\":\"Hello \\\"you\\\".\\u000a\"") && first.contains("\"status\":\"success\""), first);
+    assertTrue(first.contains("\"output\":\"Hello \\\"you\\\".\\n\"") && first.contains("\"status\":\"success\""), first);
     assertTrue(first.contains("\"content\":\"Hi\"") && first.contains("\"llm_latency_ms\":"), first);
     assertTrue(lines.get(1).contains("\"error_type\":\"timeout\"") && lines.get(1).contains("\"status\":\"error\""), lines.get(1));
   }
