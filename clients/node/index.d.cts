@@ -92,20 +92,18 @@ export interface PublisherOptions {
   logger?: { warn(text: string): void };
 }
 
-/** Counts since the start. published = accepted + refused + dropped + discarded + waiting. */
+/** Counts since the start. published = accepted + rejected + dropped + filtered + waiting. */
 export interface Stats {
   /** What the sidecar has safe. */
   accepted: number;
   /** What the sidecar will never take. */
-  refused: number;
+  rejected: number;
   /** What did not fit into the queue or waited when the publisher was closed. */
   dropped: number;
-  /** What the prepare hook has dropped. */
-  discarded: number;
-  /** Events that went without content because of their size. */
-  tooLarge: number;
-  /** Events that went without content because the prepare hook failed. */
-  notRedacted: number;
+  /** What the prepare hook has left out. */
+  filtered: number;
+  /** Events that went without content, because of their size or because the prepare hook failed. */
+  withheld: number;
   /** Attempts after the first. */
   retries: number;
   /** Warnings in the sidecar's answers, such as of fields that it does not know. */

@@ -150,9 +150,12 @@ func LastRequestID(ctx context.Context) event.RequestID {
 }
 
 // UserIDHash returns a user's id for the field UserIDHash: its SHA-256 in hexadecimal
-// digits. Ids that can be guessed, such as numbers, can be found from it: put a secret in
-// front of them.
+// digits; nothing for an empty id, which is that of no user. Ids that can be guessed, such
+// as numbers, can be found from it: put a secret in front of them.
 func UserIDHash(id string) string {
+	if id == "" {
+		return ""
+	}
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:])
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/evalworker/evalworker/emitter/openai"
 	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/testkit/datadog"
 )
@@ -144,7 +145,7 @@ func problems(w *world, p program, j job, e *event.Event) []string {
 	for _, name := range e.Ignored() {
 		out = append(out, "field "+name+" is none or cannot be read")
 	}
-	want("fields", []string{e.Feature, e.PromptName, e.PromptVersion}, []string{"parcels", p.name, "v1"})
+	want("fields", []string{e.Feature, e.PromptName, e.PromptVersion, e.UserIDHash}, []string{"parcels", p.name, "v1", openai.UserIDHash(user)})
 	want("span", spanOf(e), j.span)
 	want("whether the question is in the input", strings.Contains(string(e.Input.Raw()), j.Question), true)
 	want("whether it has a latency", e.LatencyMS != nil && *e.LatencyMS > 0, true)
@@ -199,13 +200,9 @@ func problems(w *world, p program, j job, e *event.Event) []string {
 // lost reports whether a field is known to get lost on the way to the event. What a client
 // loses has no place here for longer than it takes to mend it.
 func lost(p program, j job, problem string) bool {
-	switch field, _, _ := strings.Cut(problem, " "); field {
-	case "output.choices[0].message.annotations": // go-openai's answer does not have it; its streams do
-		return p.name == "go-openai" && j.Kind != streamed
-	case "output.choices[0].logprobs": // the clients for Python and Node.js do not join it
-		return (p.name == "node-openai" || strings.HasPrefix(p.name, "python-openai")) && j.Kind == streamed
-	}
-	return false
+	field, _, _ := strings.Cut(problem, " ")
+	// go-openai's answer does not have it; its streams do.
+	return field == "output.choices[0].message.annotations" && p.name == "go-openai" && j.Kind != streamed
 }
 
 // missing returns the paths of a provider's answer that an event does not have or has with

@@ -62,6 +62,9 @@ type program struct {
 	run func(t *testing.T, w *world, p program, jobs string)
 }
 
+// user is who asks, in all programs.
+const user = "alice@example.com"
+
 // job is one request, as a program is told.
 type job struct {
 	Question    string `json:"question"`

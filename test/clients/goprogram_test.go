@@ -43,6 +43,7 @@ func goProgram() int {
 	cfg.BaseURL, cfg.HTTPClient = os.Getenv("MODEL_URL")+"/v1", &http.Client{Transport: retrying{}}
 	fields := func(e *event.Event) {
 		e.Feature, e.PromptName, e.PromptVersion = "parcels", os.Getenv("PROGRAM"), "v1"
+		e.UserIDHash = openai.UserIDHash(user)
 	}
 	client := openai.Wrap(goopenai.NewClientWithConfig(cfg), em, fields) // publishing
 

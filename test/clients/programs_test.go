@@ -73,7 +73,7 @@ func (w *world) runProgram(t *testing.T, p program, jobs string, command ...stri
 // environment is what a program is told.
 func (w *world) environment(p program, jobs string) []string {
 	return []string{
-		"PROGRAM=" + p.name, "JOBS=" + jobs, "MODEL_URL=" + w.provider.url, "EVALWORKER_URL=" + w.sidecar, "KAFKA_BROKERS=" + w.brokers,
+		"PROGRAM=" + p.name, "USER_ID=" + user, "JOBS=" + jobs, "MODEL_URL=" + w.provider.url, "EVALWORKER_URL=" + w.sidecar, "KAFKA_BROKERS=" + w.brokers,
 		"PYTHONPATH=" + absolute("../../clients/python/src"), "PYTHONDONTWRITEBYTECODE=1",
 		"LANGSMITH_TRACING=false", "AI_SDK_LOG_WARNINGS=false",
 	}

@@ -64,8 +64,8 @@ print(evalworker.flush(WITHIN), evalworker.publisher().stats)
 		_, url := startSidecar(t, w.broker.Addr(), filepath.Join(t.TempDir(), "spool"), "--token-file", token)
 		out := client(t, url, good, "60")
 		shown(t, out, "answers 401 and refuses", "want the header Authorization: Bearer")
-		if !strings.HasPrefix(out[strings.LastIndex(out, "True"):], "True") || !strings.Contains(out, "'refused': 1") {
-			t.Errorf("flush is not true, or refused is not 1: %s", out)
+		if !strings.HasPrefix(out[strings.LastIndex(out, "True"):], "True") || !strings.Contains(out, "'rejected': 1") {
+			t.Errorf("flush is not true, or rejected is not 1: %s", out)
 		}
 	})
 	t.Run("no sidecar", func(t *testing.T) {

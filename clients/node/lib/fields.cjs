@@ -43,7 +43,7 @@ function readFields(fields, mistake, known = SETTABLE) {
     if (value === undefined || value === null) continue;
     try {
       if (!known.has(name)) mistake(`"${name}" is no field and is left out`);
-      else if (name === 'user') out.user_id_hash = hashUser(value);
+      else if (name === 'user') Object.assign(out, value !== '' && { user_id_hash: hashUser(value) }); // an empty id is no user's
       else if (name === 'retrieval') out.retrieval = plain(retrievalOf(value));
       else if (!TEXTS.includes(name)) out[name] = plain(value);
       else if (/^(string|number|bigint|boolean)$/.test(typeof value)) out[name] = String(value);

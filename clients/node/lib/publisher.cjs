@@ -26,7 +26,7 @@ class Publisher {
   #batch = 0; // events of the batch that is sent
   #preparing = new Set(); // promises of events whose prepare hook has not answered
   #queued = 0; // events that were ever in the queue
-  #settled = 0; // those of them that are sent, refused or dropped
+  #settled = 0; // those of them that are accepted, rejected or dropped
   #watchers = []; // of #settled
   #sending; // the promise of the batches that are under way
   #timer;
@@ -40,12 +40,12 @@ class Publisher {
   #exit; // the listener of beforeExit
   #troubles;
   #notes; // tells of warnings in the sidecar's answers
-  #counts = { accepted: 0, refused: 0, dropped: 0, discarded: 0, tooLarge: 0, notRedacted: 0, retries: 0, warnings: 0, lastError: '', lastWarning: '' };
+  #counts = { accepted: 0, rejected: 0, dropped: 0, filtered: 0, withheld: 0, retries: 0, warnings: 0, lastError: '', lastWarning: '' };
 
   constructor(options = {}) {
     const env = process.env;
-    this.url = options.url ?? env.EVALWORKER_URL ?? env.EMITTER_URL ?? DEFAULT_URL;
-    this.token = (options.token ?? env.EVALWORKER_TOKEN ?? env.EMITTER_TOKEN ?? '').trim(); // a token from a file often ends with a new line
+    this.url = options.url ?? env.EVALWORKER_URL ?? DEFAULT_URL;
+    this.token = (options.token ?? env.EVALWORKER_TOKEN ?? '').trim(); // a token from a file often ends with a new line
     this.maxEvents = options.maxEvents ?? 10_000;
     this.maxBytes = options.maxBytes ?? 64 << 20;
     this.maxEventBytes = options.maxEventBytes ?? 1_000_000;
@@ -96,12 +96,12 @@ class Publisher {
   #runPrepare(event) {
     const bare = withoutContent(event, 'not_redacted'); // made first: the hook may change the event and then fail
     const failed = (error) => {
-      this.#counts.notRedacted++;
-      this.#warn(`the prepare hook fails (${error?.name ?? typeof error}): ${this.#counts.notRedacted} events went without content`);
+      this.#counts.withheld++;
+      this.#warn(`the prepare hook fails (${error?.name ?? typeof error}): ${this.#counts.withheld} events went without content`);
       return this.#enqueue(bare);
     };
     const ready = (prepared) => {
-      if (prepared === null) return (this.#counts.discarded++, false);
+      if (prepared === null) return (this.#counts.filtered++, false);
       if (typeof prepared !== 'object') return failed(new TypeError('the hook has to return the event or null'));
       let copy;
       try {
@@ -140,7 +140,7 @@ class Publisher {
   }
 
   #withhold(event, why) {
-    this.#counts.tooLarge++;
+    this.#counts.withheld++;
     return withoutContent(event, why);
   }
 
@@ -217,7 +217,7 @@ class Publisher {
     return this.#queue.length + this.#batch + this.#preparing.size;
   }
 
-  /** Returns the counts since the start. published = accepted + refused + dropped + discarded + waiting. */
+  /** Returns the counts since the start. published = accepted + rejected + dropped + filtered + waiting. */
   stats() {
     return { ...this.#counts, waiting: this.waiting };
   }
@@ -324,7 +324,7 @@ class Publisher {
     const accepted = Number.isInteger(answer?.accepted) ? Math.min(answer.accepted, sent) : status === 202 ? sent : 0;
     this.#counts.accepted += accepted;
     if (accepted < sent) {
-      this.#counts.refused += sent - accepted;
+      this.#counts.rejected += sent - accepted;
       this.#warn(`${this.#connection.origin} answers ${status} and refuses ${sent - accepted} of ${sent} events: ${short(answer?.faults?.[0]?.problem ?? answer?.error ?? '')}`);
     }
     if (Array.isArray(answer?.warnings) && answer.warnings.length > 0) {

@@ -55,7 +55,7 @@ test('refused events are counted and named', async (t) => {
   publisher.publish({ request_id: 'a' });
   publisher.publish({});
   await publisher.close(10_000);
-  assert.deepEqual([publisher.stats().accepted, publisher.stats().refused], [1, 1]);
+  assert.deepEqual([publisher.stats().accepted, publisher.stats().rejected], [1, 1]);
   assert.match(publisher.stats().lastError, /missing request_id/);
 });
 
@@ -66,7 +66,7 @@ test('a body that is too large is sent in halves', async (t) => {
   for (const id of ['a', 'b', 'c', 'd']) publisher.publish({ request_id: id });
   assert.equal(await publisher.close(10_000), true);
   assert.deepEqual(sidecar.requests.map(({ body }) => body.match(/\n/g).length), [4, 2, 1, 1, 2]);
-  assert.deepEqual([publisher.stats().accepted, publisher.stats().refused], [4, 0]);
+  assert.deepEqual([publisher.stats().accepted, publisher.stats().rejected], [4, 0]);
 });
 
 test('a proxy that fails is an outage, and an answer in no known form none', async (t) => {
@@ -75,7 +75,7 @@ test('a proxy that fails is an outage, and an answer in no known form none', asy
   const publisher = new Publisher({ url: sidecar.url });
   publisher.publish({ request_id: 'a' });
   assert.equal(await publisher.close(10_000), true);
-  assert.deepEqual([publisher.stats().retries, publisher.stats().refused, publisher.stats().dropped], [1, 1, 0]);
+  assert.deepEqual([publisher.stats().retries, publisher.stats().rejected, publisher.stats().dropped], [1, 1, 0]);
 });
 
 test('events follow no redirect', async (t) => {
@@ -84,7 +84,7 @@ test('events follow no redirect', async (t) => {
   const publisher = new Publisher({ url: sidecar.url });
   publisher.publish({ request_id: 'a' });
   assert.equal(await publisher.close(10_000), true);
-  assert.deepEqual([publisher.stats().refused, sidecar.requests.length], [1, 1]);
+  assert.deepEqual([publisher.stats().rejected, sidecar.requests.length], [1, 1]);
 });
 
 test('observe and feedback', async (t) => {

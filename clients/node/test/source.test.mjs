@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import * as evalworker from '../index.mjs';
 import { serveSidecar } from './support/servers.mjs';
@@ -47,35 +48,49 @@ test('what JSON has no form for', async (t) => {
   assert.match(JSON.stringify(nested), /nested too deeply/);
 });
 
-test('pictures, sounds and files go out as type, size and digest', async (t) => {
-  const base64 = PNG.toString('base64');
-  const sound = Buffer.concat([Buffer.from('RIFF0000WAVE'), Buffer.alloc(2000, 5)]);
-  const png = `[image/png, 50 KB, sha256:${sha(PNG)}]`;
-  const wav = `[audio/wav, 2 KB, sha256:${sha(sound)}]`;
+const table = (name) => JSON.parse(readFileSync(new URL(`../../testdata/${name}.json`, import.meta.url), 'utf8')); // of all clients
+
+test('media are replaced as all clients replace them', async (t) => {
+  for (const { name, value, want } of table('media')) {
+    await t.test(name, async (t) => {
+      const { events } = await sent(t, {}, { request_id: 'a', input: value });
+      assert.deepEqual(events[0].input, want);
+    });
+  }
+});
+
+test('bytes go out as type, size and digest', async (t) => {
+  const shown = `size=50000;sha256=${sha(PNG)};base64,`;
   const { events } = await sent(t, {}, {
     request_id: 'a',
-    openai: [{ type: 'image_url', image_url: { url: `data:image/png;base64,${base64}` } }, { type: 'input_audio', input_audio: { data: sound.toString('base64'), format: 'wav' } }],
-    responses: [{ type: 'input_image', image_url: `data:image/png;base64,${base64}` }, { type: 'image_generation_call', result: base64 }],
-    anthropic: { type: 'image', source: { type: 'base64', media_type: 'image/png', data: base64 } },
-    gemini: { inlineData: { mimeType: 'image/png', data: base64 } },
     bedrock: { image: { format: 'png', source: { bytes: new Uint8Array(PNG) } } },
-    vercel: { type: 'file', mediaType: 'application/x-own', data: Buffer.from('abc') },
-    images: { b64_json: base64 },
-    text: `see ![a](data:image/png;base64,${base64}) and ${'x'.repeat(3000)}`,
-    prose: 'word '.repeat(1000),
-    id: 'a'.repeat(64),
+    vercel: { type: 'file', mediaType: 'application/x-own', data: PNG },
+    json: PNG.toJSON(),
+    array: PNG.buffer.slice(PNG.byteOffset, PNG.byteOffset + PNG.length),
+    short: Buffer.from('abc'),
+    blob: new Blob([PNG], { type: 'image/png' }),
+    getter: { get mimeType() { throw new Error('no'); }, data: PNG },
   });
   const [event] = events;
-  assert.deepEqual(event.openai, [{ type: 'image_url', image_url: { url: png } }, { type: 'input_audio', input_audio: { data: wav, format: 'wav' } }]);
-  assert.deepEqual(event.responses, [{ type: 'input_image', image_url: png }, { type: 'image_generation_call', result: png }]);
-  assert.deepEqual(event.anthropic, { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } });
-  assert.deepEqual(event.gemini.inlineData.data, png);
-  assert.deepEqual(event.bedrock.image.source.bytes, png);
-  assert.equal(event.vercel.data, `[application/x-own, 3 B, sha256:${sha('abc')}]`);
-  assert.equal(event.images.b64_json, png);
-  assert.equal(event.text, `see ![a](${png}) and ${'x'.repeat(3000)}`);
-  assert.equal(event.prose, 'word '.repeat(1000));
-  assert.equal(event.id, 'a'.repeat(64));
+  assert.equal(event.bedrock.image.source.bytes, `data:;${shown}`);
+  assert.equal(event.vercel.data, `data:application/x-own;${shown}`);
+  assert.deepEqual([event.json, event.array, event.getter.data], Array(3).fill(`data:;${shown}`));
+  assert.equal(event.short, 'YWJj');
+  assert.equal(event.blob, 'data:image/png;size=50000;base64,');
+});
+
+test('users are hashed as all clients hash them', async (t) => {
+  const before = process.env.EVALWORKER_USER_KEY;
+  t.after(() => (before === undefined ? delete process.env.EVALWORKER_USER_KEY : (process.env.EVALWORKER_USER_KEY = before)));
+  const sidecar = await serveSidecar(t);
+  evalworker.configure({ url: sidecar.url, linger: 1 });
+  const cases = table('user');
+  for (const { user, key } of cases) {
+    process.env.EVALWORKER_USER_KEY = key;
+    evalworker.observe(() => 'ok', { user });
+  }
+  assert.equal(await evalworker.flush(10_000), true);
+  assert.deepEqual(sidecar.events().map((event) => event.user_id_hash ?? ''), cases.map(({ hash }) => hash));
 });
 
 test('an event that is too large goes without its content', async (t) => {
@@ -90,7 +105,7 @@ test('an event that is too large goes without its content', async (t) => {
   assert.deepEqual(events[0], { ...bare, request_id: 'a', retrieval: { index: 'i', hit_count: 1 }, content_withheld: 'too_large' });
   assert.equal(events[1].content_withheld, 'too_large');
   assert.equal(events[2].input.length, 900_000);
-  assert.deepEqual([stats.accepted, stats.tooLarge], [3, 2]);
+  assert.deepEqual([stats.accepted, stats.withheld], [3, 2]);
 });
 
 test('a wrapped request that is too large goes without its content', async (t) => {
@@ -107,7 +122,7 @@ test('the prepare hook changes and drops events', async (t) => {
   for (const hook of [prepare, async (event) => prepare(event)]) {
     const { events, stats } = await sent(t, { prepare: hook }, { request_id: 'a', input: 'a secret' }, { request_id: 'drop', input: '' });
     assert.deepEqual(events, [{ request_id: 'a', input: 'a ***' }]);
-    assert.deepEqual([stats.accepted, stats.discarded, stats.notRedacted, stats.waiting], [1, 1, 0, 0]);
+    assert.deepEqual([stats.accepted, stats.filtered, stats.withheld, stats.waiting], [1, 1, 0, 0]);
   }
 });
 
@@ -122,7 +137,7 @@ test('a prepare hook that fails lets no content out', async (t) => {
   for (const [name, prepare] of Object.entries(hooks)) {
     const { events, stats, warnings } = await sent(t, { prepare }, { event: 'llm_request_completed', request_id: 'a', model: 'm', input: 'a secret', output: 'a secret', comment: 'a secret' });
     assert.deepEqual(events, [{ event: 'llm_request_completed', request_id: 'a', model: 'm', content_withheld: 'not_redacted' }], name);
-    assert.equal(stats.notRedacted, 1);
+    assert.equal(stats.withheld, 1);
     assert.equal(warnings.length, 1);
     assert.ok(!warnings[0].includes('secret'), warnings[0]);
   }

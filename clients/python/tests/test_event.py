@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import logging
+import pathlib
 import uuid
 
 import numpy
@@ -16,12 +17,15 @@ from langchain_core.documents import Document
 
 import evalworker
 from evalworker import Publisher, _publisher, _values
+from evalworker._event import hash_user
 from evalworker._media import replace
 from evalworker._retrieval import retrieval_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 4
 DATA = base64.b64encode(PNG).decode()
-SHOWN = f"[image/png, 1 KB, sha256:{hashlib.sha256(PNG).hexdigest()}]"
+DIGEST = f"size={len(PNG)};sha256={hashlib.sha256(PNG).hexdigest()};base64,"
+SHOWN = f"data:image/png;{DIGEST}"
+TABLES = pathlib.Path(__file__).resolve().parents[2] / "testdata"  # of all clients
 
 
 def send(sidecar, event, **options):
@@ -137,48 +141,35 @@ def test_a_label_that_is_no_label_does_not_cost_the_event(one_event):
 # Media
 
 
-@pytest.mark.parametrize(
-    "part, path",
-    [
-        ({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{DATA}"}}, ("image_url", "url")),  # chat completions
-        ({"type": "input_image", "image_url": f"data:image/png;base64,{DATA}"}, ("image_url",)),  # responses
-        ({"type": "file", "file": {"filename": "a.png", "file_data": f"data:image/png;base64,{DATA}"}}, ("file", "file_data")),
-        ({"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": DATA}}, ("source", "data")),  # Anthropic
-        ({"inlineData": {"mimeType": "image/png", "data": DATA}}, ("inlineData", "data")),  # Gemini
-        ({"inline_data": {"mime_type": "image/png", "data": PNG}}, ("inline_data", "data")),
-        ({"image": {"format": "png", "source": {"bytes": PNG}}}, ("image", "source", "bytes")),  # Bedrock
-        ({"type": "image_generation_call", "result": DATA}, ("result",)),
-        ({"b64_json": DATA}, ("b64_json",)),
-        ({"image": bytearray(PNG)}, ("image",)),
-        ({"urlsafe": base64.urlsafe_b64encode(PNG).decode().rstrip("=")}, ("urlsafe",)),
-        ({"lines": base64.encodebytes(PNG).decode()}, ("lines",)),
-    ],
-)
-def test_media_of_any_provider(sidecar, part, path):
-    event, _ = send(sidecar, {"input": [{"role": "user", "content": [part, {"type": "text", "text": "What is it?"}]}]})
-    shown, text = event["input"][0]["content"]
-    for name in path:
-        shown = shown[name]
-    assert shown == SHOWN and text["text"] == "What is it?"
-
-
-def test_media_inside_a_text_and_small_sound(sidecar):
-    wav = base64.b64encode(b"RIFF0000WAVE" + b"\0" * 60).decode()
-    event, _ = send(sidecar, {"input": [{"input_audio": {"format": "wav", "data": wav}}], "output": f"See ![](data:image/png;base64,{DATA}) and data:text/plain;base64,aGk= here"})
-    assert event["output"] == f"See ![]({SHOWN}) and [text/plain, 2 B, sha256:{hashlib.sha256(b'hi').hexdigest()}] here"
-    assert event["input"][0]["input_audio"]["data"].startswith("[audio/wav, 72 B, sha256:")
+@pytest.mark.parametrize("case", json.loads((TABLES / "media.json").read_text()), ids=lambda case: case["name"])
+def test_media_as_all_clients_replace_it(sidecar, case):
+    event, _ = send(sidecar, {"input": case["value"]})
+    assert event["input"] == case["want"]
 
 
 @pytest.mark.parametrize(
-    "value",
+    "part, want",
     [
-        "a" * 2000, "-" * 400, hashlib.sha512(b"x").hexdigest() * 4, "The data:image/png;base64 scheme", "x" * 31,
-        {"type": "text", "media_type": "text/plain", "data": "W" * 200 + "ord1a"},
-        {"format": "png", "data": "Short1"}, {"id": "chatcmpl-B9MBs8CjcvOU2jLn4n570S5qMJKcT"}, "Lorem ipsum dolor 1. " * 100,
+        ({"inline_data": {"mime_type": "image/png", "data": PNG}}, {"inline_data": {"mime_type": "image/png", "data": SHOWN}}),  # Gemini
+        ({"image": {"format": "png", "source": {"bytes": PNG}}}, {"image": {"format": "png", "source": {"bytes": f"data:;{DIGEST}"}}}),  # Bedrock
+        (bytearray(PNG), f"data:;{DIGEST}"),
+        (b"abc", "YWJj"),
+        (b"\xff" * 191, "/" * 254 + "8="),
     ],
 )  # fmt: skip
-def test_what_is_no_media(value):
-    assert replace(value) == value
+def test_bytes(part, want):
+    assert replace(_values.copy(part)) == want
+
+
+def test_media_in_a_text_that_is_almost_json():
+    text = '{"type": "image", "data": "' + DATA + '", "a": 1} "'
+    assert replace(text) == text
+
+
+@pytest.mark.parametrize("case", json.loads((TABLES / "user.json").read_text()), ids=str)
+def test_user_as_all_clients_hash_it(monkeypatch, case):
+    monkeypatch.setenv("EVALWORKER_USER_KEY", case["key"])
+    assert (hash_user(case["user"]) or "") == case["hash"]
 
 
 # The hook
@@ -252,7 +243,7 @@ def test_an_event_above_the_limit_goes_without_content(sidecar):
 def test_a_large_picture_is_no_large_event(sidecar):
     data = base64.b64encode(PNG * 5000).decode()
     event, stats = send(sidecar, {"input": [{"image_url": {"url": f"data:image/png;base64,{data}"}}]})
-    assert event["input"][0]["image_url"]["url"].startswith("[image/png, 5 MB, sha256:") and stats["withheld"] == 0
+    assert event["input"][0]["image_url"]["url"].startswith(f"data:image/png;size={5000 * len(PNG)};sha256=") and stats["withheld"] == 0
 
 
 def test_pictures_need_no_memory_while_the_sidecar_is_away(sidecar):
@@ -260,7 +251,7 @@ def test_pictures_need_no_memory_while_the_sidecar_is_away(sidecar):
     publisher = Publisher(sidecar.url, linger=0.0)
     text = base64.b64encode(PNG * 1000).decode()
     for i in range(5):
-        publisher.publish({"request_id": str(i), "input": text})
+        publisher.publish({"request_id": str(i), "input": {"type": "image", "data": text}})
     assert publisher.close(10)
     assert publisher.stats["accepted"] == 5 and publisher._bytes == 0
 
@@ -268,21 +259,21 @@ def test_pictures_need_no_memory_while_the_sidecar_is_away(sidecar):
 # Warnings of the sidecar
 
 
-@pytest.mark.parametrize("warnings", [[{"event": 0, "field": "cost", "reason": "no number"}, {"event": 1}], ["text", None], [[1], {"field": 7}]])
+@pytest.mark.parametrize("warnings", [[{"line": 1, "field": "cost", "problem": "no number"}, {"line": 2}], ["text", None], [[1], {"field": 7}]])
 def test_warnings_of_the_sidecar(sidecar, caplog, warnings):
-    sidecar.answers.append((202, "application/json", json.dumps({"accepted": 1, "warnings": warnings}).encode()))
+    sidecar.answers.append((202, "application/json", json.dumps({"accepted": 1, "warnings": warnings, "more_warnings": 3}).encode()))
     _, stats = send(sidecar, {})
-    assert (stats["accepted"], stats["warnings"]) == (1, 2)
-    assert "warns of 2 fields" in caplog.text
+    assert (stats["accepted"], stats["warnings"], stats["last_error"]) == (1, 5, "")
+    assert "warns of 5 fields" in caplog.text
     if isinstance(warnings[0], dict):
-        assert "cost: no number" in caplog.text
+        assert "cost: no number" in caplog.text and stats["last_warning"] == "cost: no number"
 
 
 @pytest.mark.parametrize("answer", [{"accepted": "1"}, {"accepted": -1}, {"accepted": 99}, {"warnings": {}}, {"warnings": None, "accepted": None}])
 def test_answers_in_odd_forms(sidecar, answer):
     sidecar.answers.append((202, "application/json", json.dumps(answer).encode()))
     _, stats = send(sidecar, {})
-    assert (stats["accepted"], stats["refused"], stats["warnings"], stats["waiting"]) == (1, 0, 0, 0)
+    assert (stats["accepted"], stats["rejected"], stats["warnings"], stats["waiting"]) == (1, 0, 0, 0)
 
 
 def test_one_warning_a_minute_with_the_count(caplog, monkeypatch):

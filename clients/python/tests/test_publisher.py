@@ -58,7 +58,7 @@ def test_refused_events_are_counted_and_named(sidecar, caplog):
     publisher.publish({"request_id": "a"})
     publisher.publish({"a": 1})
     publisher.close(10)
-    assert publisher.stats["accepted"] == 1 and publisher.stats["refused"] == 1
+    assert publisher.stats["accepted"] == 1 and publisher.stats["rejected"] == 1
     assert "missing request_id" in publisher.stats["last_error"]
 
 
@@ -95,7 +95,7 @@ def test_what_json_has_no_form_for(sidecar):
     publisher.publish({"request_id": "a", "input": {1, 2}, "output": b"abc", "estimated_cost_usd": float("nan"), "expected": Strange(), "comment": "\ud800"})
     publisher.close(10)
     (event,) = sidecar.events
-    assert event["output"].startswith("[application/octet-stream, 3 B, sha256:ba7816bf") and "estimated_cost_usd" not in event and event["expected"] == "strange"
+    assert event["output"] == "YWJj" and "estimated_cost_usd" not in event and event["expected"] == "strange"
 
 
 def test_objects_that_have_no_text(one_event):
@@ -124,7 +124,7 @@ def test_a_body_that_is_too_large_is_sent_in_halves(sidecar):
         publisher.publish({"request_id": name})
     assert publisher.close(10)
     assert [len(body.splitlines()) for _, _, body in sidecar.requests] == [4, 2, 1, 1, 2]
-    assert publisher.stats["accepted"] == 4 and publisher.stats["refused"] == 0
+    assert publisher.stats["accepted"] == 4 and publisher.stats["rejected"] == 0
 
 
 def test_a_proxy_says_that_the_sidecar_is_away(sidecar):
@@ -141,7 +141,7 @@ def test_an_answer_in_no_known_form(sidecar):
     for name in "abcd":
         publisher.publish({"request_id": name})
         assert publisher.flush(10)
-    assert publisher.stats["refused"] == 3 and publisher.stats["accepted"] == 1 and publisher.stats["dropped"] == 0
+    assert publisher.stats["rejected"] == 3 and publisher.stats["accepted"] == 1 and publisher.stats["dropped"] == 0
 
 
 def test_a_refusal_before_the_body_is_read_stops_nothing():
@@ -164,7 +164,7 @@ def test_a_refusal_before_the_body_is_read_stops_nothing():
         publisher.publish({"request_id": "small"})
         assert publisher.close(10), publisher.stats
         server.join()
-    assert publisher.stats["refused"] == 1 and publisher.stats["accepted"] == 1
+    assert publisher.stats["rejected"] == 1 and publisher.stats["accepted"] == 1
     assert len(bodies) == 2
 
 
@@ -253,3 +253,10 @@ def test_observe_and_feedback(one_event):
     assert (first["output"], first["status"]) == ("Hello.", "success")
     assert (second["status"], second["error_type"]) == ("error", "ValueError")
     assert (third["event"], third["request_id"], third["user_rating"]) == ("llm_user_feedback", call.request_id, "up")
+
+
+def test_off_publishes_nothing(monkeypatch, sidecar):
+    monkeypatch.setenv("EVALWORKER_URL", "off")
+    publisher = Publisher()
+    assert not publisher.publish({"request_id": "a"}) and publisher.flush(10) and publisher.close(10)
+    assert publisher._thread is None and not any(publisher.stats.values())

@@ -44,7 +44,7 @@ public class Program {
   }
 
   static void serve(String kind, String question, String traceparent) throws Exception {
-    var call = evalworker.begin("feature", "parcels", "prompt_name", System.getenv("PROGRAM"), "prompt_version", "v1", "input", question, "trace_context", Map.of("traceparent", traceparent)); // publishing
+    var call = evalworker.begin("feature", "parcels", "prompt_name", System.getenv("PROGRAM"), "prompt_version", "v1", "user", System.getenv("USER_ID"), "input", question, "trace_context", Map.of("traceparent", traceparent)); // publishing
     try {
       call.run(() -> ask(kind, question)); // publishing
     } catch (BadRequestException e) {

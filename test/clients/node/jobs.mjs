@@ -8,7 +8,7 @@ context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
 propagation.setGlobalPropagator(new W3CTraceContextPropagator());
 
 export const url = process.env.MODEL_URL;
-export const fields = { feature: 'parcels', prompt_name: process.env.PROGRAM, prompt_version: 'v1' };
+export const fields = { feature: 'parcels', prompt_name: process.env.PROGRAM, prompt_version: 'v1', user: process.env.USER_ID };
 export const parameters = { type: 'object', properties: { parcel: { type: 'string' } } };
 
 /** Makes all requests, eight at a time; what a request throws and is not meant to ends the program. */

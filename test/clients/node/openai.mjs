@@ -1,5 +1,4 @@
 // OpenAI's library.
-import { randomUUID } from 'node:crypto';
 import OpenAI from 'openai';
 import { all, fails, fields, parameters, run, url } from './jobs.mjs';
 import evalworker from 'evalworker'; // publishing
@@ -20,9 +19,8 @@ await run(async (kind, question) => {
     await fails(client.chat.completions.create(chat, { signal }), OpenAI.APIUserAbortError);
   } else if (kind === 'error') await fails(client.chat.completions.create(chat), OpenAI.BadRequestError);
   else if (kind === 'feedback') {
-    const request_id = `req_${randomUUID()}`;
-    await evalworker.scope({ request_id }, () => client.chat.completions.create(chat)); // publishing
-    evalworker.feedback(request_id, 'up'); // publishing
+    const answer = await client.chat.completions.create(chat);
+    evalworker.feedback(evalworker.requestId(answer), 'up'); // publishing
   } else await client.chat.completions.create(chat);
 });
 await evalworker.flush(30_000); // publishing

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from opentelemetry import context, propagate
 
 MODEL_URL = os.environ["MODEL_URL"]
-FIELDS = {"feature": "parcels", "prompt_name": os.environ["PROGRAM"], "prompt_version": "v1"}
+FIELDS = {"feature": "parcels", "prompt_name": os.environ["PROGRAM"], "prompt_version": "v1", "user": os.environ["USER_ID"]}
 TOOL = {"type": "function", "function": {"name": "lookup", "parameters": {"type": "object", "properties": {"parcel": {"type": "string"}}}}}
 
 

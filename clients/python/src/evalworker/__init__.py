@@ -9,6 +9,8 @@ Every request of the client is an event, sent in the background to the sidecar
 (`emitter serve`) at EVALWORKER_URL, http://127.0.0.1:8788 by default.
 """
 
+from typing import Any, Dict
+
 from ._call import Call, configure, feedback, last_request_id, scope
 from ._call import default_publisher as publisher
 from ._exit import flush_on_sigterm
@@ -19,7 +21,7 @@ from ._wrap import wrap
 
 __all__ = [
     "Call", "Observation", "Publisher", "__version__", "configure", "current_call", "feedback", "flush", "flush_on_sigterm",
-    "last_request_id", "observe", "publisher", "scope", "wrap",
+    "last_request_id", "observe", "publisher", "scope", "stats", "wrap",
 ]  # fmt: skip
 
 
@@ -31,3 +33,8 @@ def flush(timeout: float = 5.0) -> bool:
         return publisher().flush(timeout)
     except ValueError:  # EVALWORKER_URL is no URL, which is logged with the first event
         return False
+
+
+def stats() -> Dict[str, Any]:
+    """Returns what became of the events of the process: the `stats` of its publisher."""
+    return publisher().stats

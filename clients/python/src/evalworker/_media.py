@@ -1,126 +1,215 @@
-"""Replaces pictures, sounds and files in an event by their type, size and digest."""
+"""Replaces pictures, sounds, videos and files in an event by their type, size and digest.
+
+What stands for them is a data URL without its data, as every other publisher of evalworker
+writes it, so that readers still see a picture, with the size that it had. The table
+clients/testdata/media.json holds the rules; the tests of all languages read it."""
 
 from __future__ import annotations
 
+import base64
 import binascii
 import hashlib
+import json
 import re
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
-_DATA_HEAD = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w.+-]+=[^;,\s]*)*;base64,")
-_DATA_HEAD_AND_DATA = re.compile(_DATA_HEAD.pattern + r"([A-Za-z0-9+/_-]+={0,2})")
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\r\n-]*={0,2}\s*")
-_ONE_ALPHABET = str.maketrans("-_", "+/", "\r\n\t ")
-_SHORTEST = 256  # from here on text that is all base64 is data and not a name or an id
-_LOOK = 4096  # characters at the beginning that tell what a text is
+_SHORTEST = 256  # characters of base64, as JSON has it, from which it is replaced
+_LONGEST_TYPE = 256  # characters before the mark of a data URL
+_MOST_TEXTS = 3  # how often JSON may stand in a string of JSON
 _PIECE = 1 << 16
+_MARK = ";base64,"
 
-# Where providers put the type of what stands beside it: OpenAI, Anthropic, Gemini, Bedrock.
-_TYPE_NAMES = ("media_type", "mime_type", "mimeType", "mediaType", "format", "output_format")
-_DATA_NAMES = ("data", "bytes", "file_data", "b64_json", "image_bytes", "imageBytes")
+_IN_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-_\r\n\\")  # the last begins an escape of JSON
+_LINE = re.compile("[A-Za-z0-9+/_-]*")
+_BREAKS = re.compile("[\r\n]*")
+_PADDING = re.compile("=*")
+_LINE_LENGTHS = range(60, 101)  # into which MIME and PEM break base64, with room for others
+_ONE_ALPHABET = str.maketrans("-_", "+/")
+_TYPE = re.compile("[a-z0-9/+.-]*")
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
-_KINDS = {
-    "png": "image/png", "jpeg": "image/jpeg", "jpg": "image/jpeg", "gif": "image/gif", "webp": "image/webp",
-    "wav": "audio/wav", "mp3": "audio/mpeg", "flac": "audio/flac", "opus": "audio/opus", "aac": "audio/aac", "pcm16": "audio/pcm",
-    "pdf": "application/pdf", "mp4": "video/mp4", "webm": "video/webm",
-}  # fmt: skip
-_BEGINNINGS = (
-    (b"\x89PNG", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"), (b"%PDF", "application/pdf"),
-    (b"ID3", "audio/mpeg"), (b"OggS", "audio/ogg"), (b"fLaC", "audio/flac"), (b"PK\x03\x04", "application/zip"),
-)  # fmt: skip
+# Names of members, in lower case and without _ and -.
+_ALWAYS = frozenset("images b64json imagebytes bytesbase64encoded".split())  # tell by themselves that it is a picture
+_DATA = frozenset("data bytes base64 filedata image imageurl inputaudio audio video videourl file url uri fileuri".split())
+_HOLDERS = frozenset("source inlinedata inputaudio audio video videourl file filedata image imageurl document".split()) | _ALWAYS
+_MEDIA_TYPES = frozenset("mediatype mimetype".split())
+_KINDS = frozenset("type $type blocktype partkind".split())
+# Types of parts.
+_PICTURES = frozenset("image image_url input_image output_image image_file image_generation_call".split())
+_PARTS = _PICTURES | frozenset(
+    "audio input_audio output_audio audio_url video video_url input_video file input_file document media blob container_upload document_url".split()
+)
 
 
-def replace(value: Any, kind: Optional[str] = None) -> Any:
-    """Returns a value of `values.copy` in which data has become text such as
-    `[image/png, 50 KB, sha256:9f86...]`: data URIs anywhere in a text, text that is base64
-    as a whole, and bytes. `kind` is the type that stands beside the value."""
+class _Holder:
+    """An object or array, and what its members say it is."""
+
+    __slots__ = ("media", "media_type", "picture")
+
+    def __init__(self, under: str, members: Optional[Dict[str, Any]] = None) -> None:
+        self.media_type, kind = "", ""
+        for name, value in (members or {}).items():
+            if isinstance(value, str) and len(value) < _SHORTEST - 2:
+                folded = _fold(name)
+                if folded in _MEDIA_TYPES:
+                    self.media_type = value
+                elif folded in _KINDS:
+                    kind = value.lower().replace("-", "_")
+        self.picture = kind in _PICTURES
+        self.media = kind in _PARTS or self.media_type != "" or under in _HOLDERS
+
+
+def replace(value: Any) -> Any:
+    """Returns a value of `values.copy` in which media have become text such as
+    `data:image/png;size=51234;sha256=9f86...;base64,`: data URLs wherever they stand in a
+    text, other base64 where providers write media, also in JSON that a text holds, and
+    bytes. Short base64 stays, and short bytes become base64."""
+    return _walk(value, "", None, _MOST_TEXTS, None)
+
+
+def _walk(value: Any, key: str, holder: Optional[_Holder], texts: int, changes: Optional[Dict[str, str]]) -> Any:
+    """Is replace for a value under a name. `changes` gets texts that have changed, and what they became."""
     if isinstance(value, str):
-        return _replace_text(value, kind)
+        if not _may_hold_media(value):
+            return value
+        text = _text(value, key, holder, texts)
+        if changes is not None and text is not value:
+            changes[value] = text
+        return text
     if isinstance(value, dict):
-        beside = _kind_beside(value)
-        return {name: _replace_member(name, member, beside or kind) for name, member in value.items()}
+        inner = _Holder(key, value)
+        return {name: _walk(member, _fold(name), inner, texts, changes) for name, member in value.items()}
     if isinstance(value, list):
-        return [replace(item, kind) for item in value]
+        inner = _Holder(key)
+        return [_walk(item, key, inner, texts, changes) for item in value]
     if isinstance(value, bytes):
-        return describe(value, kind)
+        return _replace_bytes(value, holder)
     return value
 
 
-def _replace_member(name: str, value: Any, kind: Optional[str]) -> Any:
-    if kind and name in _DATA_NAMES and isinstance(value, str) and len(value) >= 64 and not kind.startswith("text/") and _is_base64(value):
-        return _describe_text(value, kind)
-    return replace(value, kind)
+def _replace_bytes(data: bytes, holder: Optional[_Holder]) -> str:
+    if len(data) < _SHORTEST // 4 * 3:
+        return base64.b64encode(data).decode()
+    return _shown(holder.media_type if holder else "", len(data), hashlib.sha256(data).hexdigest())
 
 
-def _replace_text(text: str, kind: Optional[str]) -> str:
-    if len(text) < 32:
-        return text
-    whole = _DATA_HEAD.match(text)
-    if whole and _is_base64(text[whole.end() : whole.end() + _LOOK]):
-        return _describe_text(text[whole.end() :], whole[1])
-    if "base64," in text:
-        text = _DATA_HEAD_AND_DATA.sub(lambda found: _describe_text(found[2], found[1]), text)
-    if len(text) >= _SHORTEST and _is_base64(text) and _is_mixed(text[:_LOOK]):
-        return _describe_text(text, kind)
+def _text(text: str, key: str, holder: Optional[_Holder], texts: int) -> str:
+    changed = _in_json(text, texts)
+    if changed is text and _MARK in text:
+        changed = _urls(text)
+    if changed is not text or holder is None or _written(text) < _SHORTEST or text[_end(text, 0) :].strip("\r\n"):
+        return changed
+    if key in _ALWAYS:
+        return _replaced(text, "")
+    if (holder.picture if key == "result" else holder.media and key in _DATA):
+        return _replaced(text, holder.media_type)
     return text
 
 
-def _is_base64(text: str) -> bool:
-    """Looks at the beginning only: prose has a space there, and the search through megabytes
-    would hold up the threads of the application."""
-    return _BASE64.fullmatch(text[:_LOOK]) is not None
+def _fold(name: str) -> str:
+    return name.replace("_", "").replace("-", "").lower()
 
 
-def _is_mixed(text: str) -> bool:
-    """Data has letters in both cases and digits; a ruled line or a digest has not."""
-    return bool(re.search("[a-z]", text) and re.search("[A-Z]", text) and re.search("[0-9]", text))
+def _written(text: str) -> int:
+    """Returns how long base64 is in JSON, which writes a line break in two characters."""
+    return len(text) + text.count("\n") + text.count("\r")
 
 
-def _kind_beside(members: Dict[str, Any]) -> Optional[str]:
-    for name in _TYPE_NAMES:
-        said = members.get(name)
-        if isinstance(said, str):
-            if "/" in said:
-                return said
-            if said.lower() in _KINDS:
-                return _KINDS[said.lower()]
-    return None
+def _may_hold_media(text: str) -> bool:
+    """Looks for a run of base64 at a few of the characters: such a run has one in each window of its length."""
+    window = _SHORTEST // 2  # line breaks count twice
+    end = window
+    while end <= len(text):
+        i = end - 1
+        while i >= end - window and text[i] in _IN_BASE64:
+            i -= 1
+        if i < end - window:
+            return True
+        end = i + 1 + window
+    return False
 
 
-def _describe_text(text: str, kind: Optional[str]) -> str:
-    """Returns the text that stands for base64 data, in either alphabet. It is decoded in
-    pieces, between which other threads can run."""
-    text = text.translate(_ONE_ALPHABET).rstrip("=")
-    text += "=" * (-len(text) % 4)
-    digest, size, start = hashlib.sha256(), 0, b""
+def _in_json(text: str, texts: int) -> str:
+    """Replaces media in the JSON that a text holds, such as a chat. All else of it stays as it is."""
+    if texts == 0 or text.lstrip(" \r\n\t")[:1] not in ("{", "["):
+        return text
+    changes: Dict[str, str] = {}
+    try:
+        _walk(json.loads(text), "", None, texts - 1, changes)
+    except (ValueError, RecursionError):
+        return text
+    if not changes:
+        return text
+
+    def written(found: "re.Match[str]") -> str:
+        token = found[0]
+        value = json.loads(token, strict=False) if len(token) >= _SHORTEST // 2 else ""
+        return json.dumps(changes[value], ensure_ascii=False) if value in changes else token
+
+    return _STRING.sub(written, text)
+
+
+def _end(text: str, at: int) -> int:
+    """Returns the end of the base64 that begins at a place. A line break is part of it after a
+    line as long as the first one; behind a shorter line, and behind the padding, other text begins."""
+    at = _after(_BREAKS, text, at)
+    end = _after(_LINE, text, at)
+    first = end - at
+    while first in _LINE_LENGTHS and text[end : end + 1] in ("\r", "\n"):
+        at = _after(_BREAKS, text, end)
+        end = _after(_LINE, text, at)
+        if end - at != first:
+            break
+    return _after(_PADDING, text, end)
+
+
+def _after(pattern: "re.Pattern[str]", text: str, at: int) -> int:
+    found = pattern.match(text, at)
+    return found.end() if found else at
+
+
+def _urls(text: str) -> str:
+    """Replaces the data URLs in a text."""
+    parts, kept, at = [], 0, 0
+    while True:
+        mark = text.find(_MARK, at)
+        if mark < 0:
+            break
+        start = text.rfind("data:", max(at, mark - _LONGEST_TYPE), mark)
+        data = mark + len(_MARK)
+        at = _end(text, data)
+        if start >= 0 and _written(text[data:at]) >= _SHORTEST:
+            parts += [text[kept:start], _replaced(text[data:at], text[start + len("data:") : mark])]
+            kept = at
+    return "".join(parts) + text[kept:] if parts else text
+
+
+def _replaced(text: str, media_type: str) -> str:
+    """Returns what stands for base64."""
+    return _shown(media_type, *_digest(text))
+
+
+def _digest(text: str) -> Tuple[int, str]:
+    """Returns the size of what base64 holds, and its digest, which is "" when the base64 is
+    broken. It is decoded in pieces, between which other threads can run."""
+    text = text.replace("\r", "").replace("\n", "").rstrip("=")
+    size, whole = len(text) // 4 * 3, len(text) % 4 != 1
+    if "-" in text or "_" in text:
+        whole = whole and "+" not in text and "/" not in text
+        text = text.translate(_ONE_ALPHABET)
+    if not whole:
+        return size, ""
+    size, digest = 0, hashlib.sha256()
     for i in range(0, len(text), _PIECE):
         piece = text[i : i + _PIECE]
-        try:
-            data = binascii.a2b_base64(piece)
-        except ValueError:  # cut off, or no base64 after all
-            data = piece.encode("utf-8", "replace")
-        start = start or data[:16]
+        data = binascii.a2b_base64(piece + "=" * (-len(piece) % 4))
         size += len(data)
         digest.update(data)
-    return _describe(start, size, digest.hexdigest(), kind)
+    return size, digest.hexdigest()
 
 
-def describe(data: bytes, kind: Optional[str] = None) -> str:
-    """Returns the text that stands for data."""
-    return _describe(data[:16], len(data), hashlib.sha256(data).hexdigest(), kind)
-
-
-def _describe(start: bytes, size: int, digest: str, kind: Optional[str]) -> str:
-    if not kind:
-        kind = next((name for beginning, name in _BEGINNINGS if start.startswith(beginning)), "application/octet-stream")
-        if start[:4] == b"RIFF":
-            kind = {b"WAVE": "audio/wav", b"WEBP": "image/webp"}.get(start[8:12], kind)
-    return f"[{kind[:100]}, {_size(size)}, sha256:{digest}]"
-
-
-def _size(n: int) -> str:
-    if n < 1000:
-        return f"{n} B"
-    if n < 1_000_000:
-        return f"{(n + 500) // 1000} KB"
-    return f"{(n + 500_000) // 1_000_000} MB"
+def _shown(media_type: str, size: int, digest: str) -> str:
+    media_type = media_type.partition(";")[0]  # parameters may name the file
+    if len(media_type) > _LONGEST_TYPE // 2 or not _TYPE.fullmatch(media_type.lower()):
+        media_type = ""
+    return f"data:{media_type};size={size}{';sha256=' * bool(digest)}{digest}{_MARK}"

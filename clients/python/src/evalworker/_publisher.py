@@ -54,10 +54,11 @@ class Publisher:
         linger: float = 0.1,
         exit_timeout: float = 5.0,
     ) -> None:
-        self.url = url or os.environ.get("EVALWORKER_URL") or os.environ.get("EMITTER_URL") or DEFAULT_URL
-        given = token if token is not None else os.environ.get("EVALWORKER_TOKEN") or os.environ.get("EMITTER_TOKEN", "")
+        self.url = url or os.environ.get("EVALWORKER_URL") or DEFAULT_URL
+        given = token if token is not None else os.environ.get("EVALWORKER_TOKEN", "")
         self._token = given.strip()  # one from a file often ends with a new line, which no header may hold
-        parts = urlsplit(self.url)
+        self._off = self.url == "off"
+        parts = urlsplit(DEFAULT_URL if self._off else self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"evalworker: {_without_login(self.url)!r} is no URL of a sidecar; write http://host:8788")
         self._name = _without_login(self.url)
@@ -83,21 +84,24 @@ class Publisher:
         self._used = 0.0  # when the connection was
         self._away = False  # whether nobody answered the last request
         self._stats: Dict[str, Any] = {
-            "accepted": 0, "refused": 0, "dropped": 0, "filtered": 0, "withheld": 0, "warnings": 0, "retries": 0, "errors": 0, "last_error": "",
+            "accepted": 0, "rejected": 0, "dropped": 0, "filtered": 0, "withheld": 0, "retries": 0, "warnings": 0, "errors": 0, "last_error": "", "last_warning": "",
         }  # fmt: skip
 
     @property
     def stats(self) -> Dict[str, Any]:
-        """What became of the events: `accepted` by the sidecar, `refused` by it, `dropped` because
+        """What became of the events: `accepted` by the sidecar, `rejected` by it, `dropped` because
         the queue was full or the process ended, `filtered` by `prepare`, and `waiting`; `withheld`
         went without their content, `errors` were requests of which no event could be made.
         `warnings` are fields that the sidecar reads in another way than they were meant,
-        `retries` requests to it that were repeated, and `last_error` says what went wrong last."""
+        `retries` requests to it that were repeated; `last_error` and `last_warning` are the latest."""
         with self._changed:
             return {**self._stats, "waiting": self._waiting}
 
     def publish(self, event: Dict[str, Any]) -> bool:
-        """Queues an event. Returns False when it was dropped; `stats` says how many were."""
+        """Queues an event. Returns False when it was dropped; `stats` says how many were.
+        With the URL "off" nothing is published, and nothing counted."""
+        if self._off:
+            return False
         try:
             try:
                 copied, size = copy_sized(event)
@@ -326,14 +330,16 @@ class Publisher:
         if not isinstance(accepted, int) or not 0 <= accepted <= len(batch):
             accepted = len(batch) if status == 202 else 0
         self._settle(batch[:accepted], "accepted")
-        self._settle(batch[accepted:], "refused")
+        self._settle(batch[accepted:], "rejected")
         if accepted < len(batch):
             why = _first(answer.get("faults"), "problem") or str(answer.get("error", ""))
             self._say(f"{self._name} answers {status} and refuses {len(batch) - accepted} of {len(batch)} events: {why[:300]}")
         warnings = answer.get("warnings")
         if isinstance(warnings, list) and warnings:
-            self._count("warnings", len(warnings))
-            self._say(f"the sidecar warns of {self._stats['warnings']} fields; the last: {_first(warnings, 'field', 'reason')[:300]}")
+            more = answer.get("more_warnings")
+            self._count("warnings", len(warnings) + (more if isinstance(more, int) else 0))
+            self._stats["last_warning"] = _first(warnings, "field", "problem", "mend")[:300]
+            limited.warn(f"the sidecar warns of {self._stats['warnings']} fields or events; the last: {self._stats['last_warning']}")
 
     def _post(self, body: bytes) -> Tuple[int, bytes, float]:
         """Returns status, body, and after how many seconds to try again."""

@@ -5,7 +5,6 @@ import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.util.ArrayList;
-import java.util.Base64;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -13,35 +12,44 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
-import java.util.regex.Pattern;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 import javax.crypto.Mac;
 import javax.crypto.spec.SecretKeySpec;
 
-/** Copies one event to maps, lists, texts, numbers and booleans, with base64 and bytes as their type, size and digest, and writes it as JSON. */
+/** Copies one event to maps, lists, texts, numbers and booleans, with media replaced, and writes it as JSON. */
 final class Content {
   private static final int MAX_DEPTH = 100;
   private static final int MAX_COPY = 4 << 20; // characters and values of one event that are looked at
-  private static final Pattern DATA_URL = Pattern.compile("data:([\\w.+-]+/[\\w.+-]+)?(?:;[\\w.+=-]+){0,8};base64,([\\w+/=-]+)", Pattern.CASE_INSENSITIVE);
-  private static final Pattern BASE64 = Pattern.compile("[\\w+/-]++={0,2}");
-  private static final Pattern LONG_RUN = Pattern.compile("(?<![\\w+/-])[\\w+/-]{1024,}+={0,2}"); // longer than any word, path or digest
-  private static final Set<String> DATA_NAMES = Set.of("data", "bytes", "b64_json", "file_data", "image", "audio", "video", "result");
+  private static final String USER_KEY = Objects.requireNonNullElse(System.getenv("EVALWORKER_USER_KEY"), "");
+  static final Set<String> LABELS = // what stays of an event whose content does not go out
+      Set.of(("event request_id occurred_at session_id tenant_id tenant_tier user_id_hash trace_context trace_id span_id llmobs service environment version feature "
+              + "prompt_name prompt_version prompt_variant prompt_environment provider model status error_type finish_reason retry_count cache_hit streaming "
+              + "input_tokens output_tokens total_tokens estimated_cost_usd llm_latency_ms first_token_latency_ms output_schema "
+              + "user_rating user_rating_min user_rating_max task_completed").split(" "));
+
   private final Map<Object, Object> above = new IdentityHashMap<>();
   private int room = MAX_COPY;
 
   Map<String, Object> map(Map<?, ?> from) {
+    return map(from, "");
+  }
+
+  private Map<String, Object> map(Map<?, ?> from, String under) {
+    Media.Holder holder = new Media.Holder(under, from);
     Map<String, Object> to = new LinkedHashMap<>();
     from.forEach((name, member) -> {
       if (member != null) {
-        to.put(String.valueOf(name), value(member, String.valueOf(name)));
+        to.put(String.valueOf(name), value(member, String.valueOf(name), holder));
       }
     });
     return to;
   }
 
-  /** Copies a value that has a name; one that cannot be read costs itself only. */
-  Object value(Object value, String name) {
+  /** Copies a value that stands under a name; one that cannot be read costs itself only. The holder, if there is one, says what it is. */
+  Object value(Object value, String name, Media.Holder holder) {
     try {
-      return copy(value, name);
+      return copy(value, name, holder);
     } catch (TooLarge e) {
       throw e;
     } catch (RuntimeException e) {
@@ -49,31 +57,32 @@ final class Content {
     }
   }
 
-  private Object copy(Object value, String name) {
+  private Object copy(Object value, String name, Media.Holder holder) {
     spend(1);
     if (value == null || value instanceof Boolean) {
       return value;
     } else if (value instanceof Number) {
       return Double.isFinite(((Number) value).doubleValue()) || !(value instanceof Double || value instanceof Float) ? value : null;
     } else if (value instanceof byte[]) {
-      return describe((byte[]) value, "");
+      return Media.replace((byte[]) value, holder);
     } else if (value instanceof Optional) {
-      return copy(((Optional<?>) value).orElse(null), name);
+      return copy(((Optional<?>) value).orElse(null), name, holder);
     } else if (!(value instanceof Map || value instanceof Iterable || value.getClass().isArray())) {
-      return text(String.valueOf(value), name);
+      return text(String.valueOf(value), name, holder);
     } else if (above.size() >= MAX_DEPTH || above.put(value, value) != null) {
       return "[circular]";
     }
     try {
       if (value instanceof Map) {
-        return map((Map<?, ?>) value);
+        return map((Map<?, ?>) value, name);
       }
+      Media.Holder array = new Media.Holder(name, Map.of());
       List<Object> list = new ArrayList<>();
       if (value instanceof Iterable) {
-        ((Iterable<?>) value).forEach(item -> list.add(value(item, name)));
+        ((Iterable<?>) value).forEach(item -> list.add(value(item, name, array)));
       } else {
         for (int i = 0; i < Array.getLength(value); i++) {
-          list.add(value(Array.get(value, i), name));
+          list.add(value(Array.get(value, i), name, array));
         }
       }
       return list;
@@ -82,20 +91,11 @@ final class Content {
     }
   }
 
-  /** Returns a text with the base64 in it replaced by its type, size and digest. */
-  private String text(String text, String name) {
+  private String text(String text, String name, Media.Holder holder) {
     if (text.length() > 8 * MAX_COPY) {
       throw new TooLarge();
     }
-    if (text.contains(";base64,")) {
-      text = DATA_URL.matcher(text).replaceAll(found -> describe(decode(found.group(2)), Objects.requireNonNullElse(found.group(1), "")));
-    }
-    if (text.length() >= 128 && DATA_NAMES.contains(name) && BASE64.matcher(text).matches()) {
-      text = describe(decode(text), "");
-    }
-    if (text.length() >= 1024) {
-      text = LONG_RUN.matcher(text).replaceAll(found -> isMixed(found.group()) ? describe(decode(found.group()), "") : found.group());
-    }
+    text = Media.replace(text, name, holder);
     spend(text.length());
     return text;
   }
@@ -107,26 +107,6 @@ final class Content {
     }
   }
 
-  private static boolean isMixed(String run) { // a ruled line or a number in hexadecimal is no data
-    return run.chars().anyMatch(c -> c >= 'A' && c <= 'Z') && run.chars().anyMatch(c -> c >= 'a' && c <= 'z') && run.chars().anyMatch(c -> c >= '0' && c <= '9');
-  }
-
-  private static byte[] decode(String base64) {
-    String text = base64.replace('-', '+').replace('_', '/').replaceAll("=+", "");
-    return Base64.getDecoder().decode(text.length() % 4 == 1 ? text.substring(1) : text);
-  }
-
-  /** Returns the words that stand for bytes, such as "[image/png, 50 KB, sha256:...]". */
-  private static String describe(byte[] data, String type) {
-    String head = new String(data, 0, Math.min(data.length, 4), StandardCharsets.ISO_8859_1);
-    if (type.isEmpty()) {
-      type = head.equals("\u0089PNG") ? "image/png" : head.startsWith("\u00ff\u00d8") ? "image/jpeg" : head.equals("%PDF") ? "application/pdf" : "data";
-    }
-    long size = data.length;
-    String printed = size < 1000 ? size + " B" : size < 1_000_000 ? (size + 500) / 1000 + " KB" : (size + 500_000) / 1_000_000 + " MB";
-    return "[" + type + ", " + printed + ", sha256:" + sha256(data) + "]";
-  }
-
   /** Says that an event is larger than it may be. */
   static final class TooLarge extends RuntimeException {
     private TooLarge() {
@@ -134,9 +114,47 @@ final class Content {
     }
   }
 
-  /** Returns a user's SHA-256, or HMAC-SHA-256 with the key EVALWORKER_USER_KEY, without which an e-mail address can be found by trying. */
-  static String hashUser(String user) {
-    String key = Objects.requireNonNullElse(System.getenv("EVALWORKER_USER_KEY"), "");
+  /** Returns an event without its content, with content_withheld for the reason: only what is known to hold none stays. */
+  static Map<String, Object> withheld(Map<String, ?> event, String why) {
+    Map<String, Object> bare = new LinkedHashMap<>();
+    for (Map.Entry<String, ?> field : event.entrySet()) {
+      if (LABELS.contains(field.getKey()) && String.valueOf(field.getValue()).length() <= 1000) {
+        bare.put(field.getKey(), new Content().value(field.getValue(), "", null));
+      }
+    }
+    bare.put("content_withheld", why);
+    return bare;
+  }
+
+  /** Returns fields from their names and values in turn, with short names in full and the user hashed. */
+  static Map<String, Object> fields(Object... pairs) {
+    if (pairs.length % 2 != 0) {
+      throw new IllegalArgumentException("evalworker: fields are names and values in turn; the last name has no value");
+    }
+    Map<String, Object> out = new LinkedHashMap<>();
+    for (int i = 0; i < pairs.length; i += 2) {
+      String name = String.valueOf(pairs[i]);
+      Object value = pairs[i + 1];
+      if (value != null) {
+        boolean user = name.equals("user");
+        out.put(user ? "user_id_hash" : name.equals("session") || name.equals("tenant") ? name + "_id" : name, user ? hashUser(value.toString(), USER_KEY) : value);
+      }
+    }
+    return out;
+  }
+
+  /** Returns the class of an error; its text may hold content. */
+  static String errorType(Throwable error) {
+    Throwable cause = (error instanceof CompletionException || error instanceof ExecutionException) && error.getCause() != null ? error.getCause() : error;
+    String name = cause.getClass().getSimpleName();
+    return name.contains("Timeout") ? "timeout" : name.contains("Cancel") || name.contains("Interrupted") ? "cancelled" : name;
+  }
+
+  /** Returns a user's SHA-256, or HMAC-SHA-256 with a key, without which an e-mail address can be found by trying; null for an empty id. */
+  static String hashUser(String user, String key) {
+    if (user.isEmpty()) {
+      return null;
+    }
     byte[] text = user.getBytes(StandardCharsets.UTF_8);
     try {
       if (key.isEmpty()) {
@@ -195,12 +213,14 @@ final class Content {
     }
   }
 
-  private static void quote(StringBuilder out, String text) {
+  static void quote(StringBuilder out, String text) {
     out.append('"');
     for (int i = 0; i < text.length(); i++) {
       char c = text.charAt(i);
       if (c == '"' || c == '\\') {
         out.append('\\').append(c);
+      } else if (c == '\n') {
+        out.append("\\n");
       } else if (c < 0x20 || Character.isSurrogate(c)) {
         out.append(String.format("\\u%04x", (int) c));
       } else {

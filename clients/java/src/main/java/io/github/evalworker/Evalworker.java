@@ -15,16 +15,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.UUID;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.ExecutionException;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
 import java.util.logging.Logger;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
 /**
  * Publishes finished requests to language models to evalworker, through the sidecar {@code
@@ -38,18 +33,21 @@ import java.util.regex.Pattern;
  *
  * <p>Fields of an event are names and values in turn; docs/events.md has them. {@code session} and {@code tenant} are short for
  * session_id and tenant_id, and {@code user} goes out as a hash only, as user_id_hash. Values are maps, lists, texts, numbers
- * and booleans; a text that holds a provider's answer as JSON is read as that answer. Bytes and base64 become their type, size
- * and digest.
+ * and booleans; a text that holds a provider's answer as JSON is read as that answer. Pictures, sounds and files become
+ * data URLs of their type, size and digest, without data.
  *
  * <p>Nothing here makes a request wait or fail. Events wait in a queue that is bounded in events and bytes, and one daemon
  * thread sends them; when the queue is full an event is dropped and counted.
  */
 public final class Evalworker implements AutoCloseable {
   private static final String VERSION = Objects.requireNonNullElse(Evalworker.class.getPackage().getImplementationVersion(), "dev");
+  private static final String DEFAULT_URL = "http://127.0.0.1:8788";
+  private static final String NO_URL = "the address of the sidecar is no URL; write http://host:8788";
   private static final int BATCH_EVENTS = 500;
   private static final int BATCH_BYTES = 1 << 20;
 
-  private final URI address;
+  private final URI address; // null when it is none
+  private final boolean off;
   private final String token;
   private final int maxEvents;
   private final long maxBytes;
@@ -65,23 +63,26 @@ public final class Evalworker implements AutoCloseable {
   private long bytes; // in the queue and in the batch that is sent
   private int sending; // events of that batch
   private long queued; // events that were ever in the queue
-  private long settled; // those of them that are sent, refused or dropped
+  private long settled; // those of them that are accepted, rejected or dropped
   private boolean closed;
   private Thread thread;
   private long warned; // when, in nanoseconds
   private long held; // troubles that were not told since
   private final Map<String, Long> counts = new LinkedHashMap<>();
   private String lastError = "";
+  private String lastWarning = "";
 
-  /** Takes the address from EVALWORKER_URL, by default http://127.0.0.1:8788, and the token from EVALWORKER_TOKEN. */
+  /** Takes the address from EVALWORKER_URL, by default http://127.0.0.1:8788 and with "off" none, and the token from EVALWORKER_TOKEN. */
   public Evalworker() {
     this(new Options());
   }
 
   public Evalworker(Options options) {
-    this.address = URI.create(options.url.replaceAll("/+$", "") + "/v1/events");
-    if (address.getHost() == null) {
-      throw new IllegalArgumentException("evalworker: \"" + options.url + "\" is no URL of a sidecar; write http://host:8788");
+    String url = Objects.requireNonNullElse(options.url, Objects.requireNonNullElse(System.getenv("EVALWORKER_URL"), DEFAULT_URL));
+    this.off = url.equals("off");
+    this.address = off ? null : address(url);
+    if (!off && address == null && options.url != null) { // one from the environment must not stop the application
+      throw new IllegalArgumentException("evalworker: " + NO_URL);
     }
     this.token = options.token.strip(); // a token from a file often ends with a new line, which no header may hold
     this.maxEvents = options.maxEvents;
@@ -91,14 +92,24 @@ public final class Evalworker implements AutoCloseable {
     this.logger = options.logger;
     Map.of("DD_SERVICE", "service", "DD_ENV", "environment", "DD_VERSION", "version")
         .forEach((variable, name) -> Optional.ofNullable(System.getenv(variable)).ifPresent(value -> identity.put(name, value)));
-    for (String name : List.of("accepted", "refused", "dropped", "discarded", "too_large", "not_redacted", "retries", "warnings")) {
+    for (String name : List.of("accepted", "rejected", "dropped", "filtered", "withheld", "retries", "warnings")) {
       counts.put(name, 0L);
+    }
+  }
+
+  /** Returns the address that events are sent to, or null when a text is no URL. */
+  private static URI address(String url) {
+    try {
+      URI address = URI.create(url.replaceAll("/+$", "") + "/v1/events");
+      return address.getHost() == null || !address.getScheme().matches("https?") ? null : address;
+    } catch (IllegalArgumentException e) {
+      return null;
     }
   }
 
   /** How events are published; each setter returns the options. */
   public static final class Options {
-    private String url = Objects.requireNonNullElse(System.getenv("EVALWORKER_URL"), "http://127.0.0.1:8788");
+    private String url;
     private String token = Objects.requireNonNullElse(System.getenv("EVALWORKER_TOKEN"), "");
     private int maxEvents = 10_000;
     private long maxBytes = 64L << 20;
@@ -106,6 +117,7 @@ public final class Evalworker implements AutoCloseable {
     private UnaryOperator<Map<String, Object>> prepare;
     private Consumer<String> logger = Logger.getLogger("evalworker")::warning;
 
+    /** Sets the address of the sidecar; with "off" nothing is published. */
     public Options url(String url) {
       this.url = url;
       return this;
@@ -150,14 +162,14 @@ public final class Evalworker implements AutoCloseable {
 
   /** Begins a request. What is nearest to it counts: its own fields before those of scopes, these before DD_SERVICE and the like. */
   public Call begin(Object... fields) {
-    return new Call(fields(fields));
+    return new Call(Content.fields(fields));
   }
 
   /** Sets fields of what this thread begins until the scope is closed: {@code try (var scope = evalworker.scope("session", id))}. Scopes nest. */
   public Scope scope(Object... fields) {
     Map<String, Object> outer = scopes.get();
     Map<String, Object> inner = new LinkedHashMap<>(Objects.requireNonNullElse(outer, Map.of()));
-    inner.putAll(fields(fields));
+    inner.putAll(Content.fields(fields));
     scopes.set(inner);
     return () -> {
       if (outer == null) {
@@ -174,12 +186,17 @@ public final class Evalworker implements AutoCloseable {
     void close();
   }
 
-  /** Publishes what a user thought of an answer: "up", "down", or a number with user_rating_max; more fields may follow. */
+  /** Publishes what a user thought of an answer: "up", "down", or a number with "max", 5; "min", "comment" and more fields may follow. */
   public boolean feedback(String requestId, Object rating, Object... fields) {
-    Map<String, Object> event = newEvent("llm_user_feedback", fields(fields));
+    Map<String, Object> event = newEvent("llm_user_feedback", Content.fields(fields));
     event.put("occurred_at", Instant.now());
     event.put("request_id", requestId);
     event.put("user_rating", rating);
+    for (String bound : List.of("min", "max")) {
+      if (event.containsKey(bound)) {
+        event.put("user_rating_" + bound, event.remove(bound));
+      }
+    }
     return publish(event);
   }
 
@@ -210,7 +227,7 @@ public final class Evalworker implements AutoCloseable {
 
     /** Sets a field of the event, such as "input_tokens". */
     public synchronized Call set(String name, Object value) {
-      event.putAll(fields(name, value));
+      event.putAll(Content.fields(name, value));
       return this;
     }
 
@@ -250,7 +267,7 @@ public final class Evalworker implements AutoCloseable {
       event.putIfAbsent("llm_latency_ms", elapsed());
       event.put("occurred_at", Instant.now());
       if (error != null) {
-        event.put("error_type", errorType(error));
+        event.put("error_type", Content.errorType(error));
       }
       event.putIfAbsent("status", error == null ? "success" : "error");
       publish(event);
@@ -259,13 +276,6 @@ public final class Evalworker implements AutoCloseable {
     private double elapsed() {
       return (System.nanoTime() - began) / 1000 / 1000.0;
     }
-  }
-
-  /** Returns the class of an error; its text may hold content. */
-  private static String errorType(Throwable error) {
-    Throwable cause = (error instanceof CompletionException || error instanceof ExecutionException) && error.getCause() != null ? error.getCause() : error;
-    String name = cause.getClass().getSimpleName();
-    return name.contains("Timeout") ? "timeout" : name.contains("Cancel") || name.contains("Interrupted") ? "cancelled" : name;
   }
 
   /** Returns the traceparent of the active span, when OpenTelemetry's API is there; Datadog's agent serves it with dd.trace.otel.enabled. */
@@ -284,38 +294,19 @@ public final class Evalworker implements AutoCloseable {
     }
   }
 
-  private static Map<String, Object> fields(Object... pairs) {
-    if (pairs.length % 2 != 0) {
-      throw new IllegalArgumentException("evalworker: fields are names and values in turn; the last name has no value");
-    }
-    Map<String, Object> out = new LinkedHashMap<>();
-    for (int i = 0; i < pairs.length; i += 2) {
-      String name = String.valueOf(pairs[i]);
-      Object value = pairs[i + 1];
-      if (value != null) {
-        boolean user = name.equals("user");
-        out.put(user ? "user_id_hash" : name.equals("session") || name.equals("tenant") ? name + "_id" : name, user ? Content.hashUser(value.toString()) : value);
-      }
-    }
-    return out;
-  }
-
   // ---- from an event to a line in the queue
-
-  private static final Set<String> LABELS = // what stays of an event whose content does not go out
-      Set.of(("event request_id occurred_at session_id tenant_id tenant_tier user_id_hash trace_context trace_id span_id llmobs service environment version feature "
-              + "prompt_name prompt_version prompt_variant prompt_environment provider model status error_type finish_reason retry_count cache_hit streaming "
-              + "input_tokens output_tokens total_tokens estimated_cost_usd llm_latency_ms first_token_latency_ms output_schema "
-              + "user_rating user_rating_min user_rating_max task_completed").split(" "));
 
   /** Queues an event. Returns false when it was dropped; {@link #stats} says how many were. Never throws. */
   public boolean publish(Map<String, ?> event) {
+    if (off) {
+      return false;
+    }
     try {
       Map<String, Object> plain = plain(event, event);
       if (prepare != null) {
         plain = prepared(plain);
         if (plain == null) {
-          return count("discarded", 1, null);
+          return count("filtered", 1, null);
         }
       }
       byte[] line = Content.write(plain);
@@ -331,7 +322,7 @@ public final class Evalworker implements AutoCloseable {
   /** Runs the hook. Returns null when it drops the event. */
   private Map<String, Object> prepared(Map<String, Object> event) {
     Map<String, Object> bare = new LinkedHashMap<>(event); // the hook may change the event and then fail
-    bare.keySet().retainAll(LABELS);
+    bare.keySet().retainAll(Content.LABELS);
     try {
       Map<String, Object> result = prepare.apply(event);
       if (result == null) {
@@ -356,15 +347,8 @@ public final class Evalworker implements AutoCloseable {
   }
 
   private Map<String, Object> withoutContent(Map<String, ?> event, String why) {
-    Map<String, Object> bare = new LinkedHashMap<>();
-    for (Map.Entry<String, ?> field : event.entrySet()) {
-      if (LABELS.contains(field.getKey()) && String.valueOf(field.getValue()).length() <= 1000) {
-        bare.put(field.getKey(), new Content().value(field.getValue(), ""));
-      }
-    }
-    bare.put("content_withheld", why);
-    count(why, 1, why.equals("not_redacted") ? "the prepare hook fails: an event goes without its content" : null);
-    return bare;
+    count("withheld", 1, why.equals("not_redacted") ? "the prepare hook fails: an event goes without its content" : null);
+    return Content.withheld(event, why);
   }
 
   // ---- from the queue to the sidecar
@@ -379,6 +363,9 @@ public final class Evalworker implements AutoCloseable {
     synchronized (lock) {
       if (closed) {
         return "published after close";
+      }
+      if (address == null) {
+        return NO_URL;
       }
       if (queue.size() + sending >= maxEvents || bytes + line.length > maxBytes) {
         return "the queue is full: the sidecar does not keep up or is away";
@@ -448,14 +435,15 @@ public final class Evalworker implements AutoCloseable {
   }
 
   /**
-   * Returns the counts since the start: accepted, refused, dropped, discarded, too_large, not_redacted,
-   * retries, warnings (answers of the sidecar that have some), waiting, last_error.
+   * Returns the counts since the start: accepted, rejected (by the sidecar), dropped, filtered (by the prepare hook), withheld
+   * (without their content), retries, warnings (of the sidecar), waiting; and last_error and last_warning.
    */
   public Map<String, Object> stats() {
     synchronized (lock) {
       Map<String, Object> out = new LinkedHashMap<>(counts);
       out.put("waiting", queue.size() + sending);
       out.put("last_error", lastError);
+      out.put("last_warning", lastWarning);
       return out;
     }
   }
@@ -469,7 +457,11 @@ public final class Evalworker implements AutoCloseable {
       if (trouble == null) {
         return false;
       }
-      lastError = trouble;
+      if (what.equals("warnings")) {
+        lastWarning = trouble;
+      } else {
+        lastError = trouble;
+      }
       if (warned != 0 && now - warned < 60_000_000_000L) {
         held++;
         return false;
@@ -574,20 +566,29 @@ public final class Evalworker implements AutoCloseable {
     }
   }
 
-  private static final Pattern ACCEPTED = Pattern.compile("\"accepted\"\\s*:\\s*(\\d{1,9})");
-  private static final Pattern WARNINGS = Pattern.compile("\"warnings\"\\s*:\\s*\\[\\s*([^\\]\\s].*)", Pattern.DOTALL);
-
-  /** Counts an answer. Of its JSON only the number of accepted events and what it warns of matter. */
+  /** Counts an answer. */
   private void settle(int sent, int status, String body) {
-    Matcher accepted = ACCEPTED.matcher(body);
-    long taken = Math.min(accepted.find() ? Long.parseLong(accepted.group(1)) : status == 202 ? sent : 0, sent);
+    Map<?, ?> answer = Map.of();
+    try {
+      Object read = new Json(body).whole();
+      answer = read instanceof Map ? (Map<?, ?>) read : answer;
+    } catch (Json.Broken e) {
+      // not the sidecar's own answer; the status says enough
+    }
+    long taken = number(answer.get("accepted"), status == 202 ? sent : 0);
+    taken = Math.max(0, Math.min(taken, sent));
     count("accepted", taken, null);
     if (taken < sent) {
-      count("refused", sent - taken, address.getHost() + " answers " + status + ": " + body.substring(0, Math.min(body.length(), 500)));
+      count("rejected", sent - taken, address.getHost() + " answers " + status + ": " + body.substring(0, Math.min(body.length(), 500)));
     }
-    Matcher warnings = WARNINGS.matcher(body);
-    if (warnings.find()) {
-      count("warnings", 1, address.getHost() + " warns: " + warnings.group(1).substring(0, Math.min(warnings.group(1).length(), 300)));
+    if (answer.get("warnings") instanceof List && !((List<?>) answer.get("warnings")).isEmpty()) {
+      List<?> warnings = (List<?>) answer.get("warnings");
+      String first = String.valueOf(warnings.get(0));
+      count("warnings", warnings.size() + number(answer.get("more_warnings"), 0), address.getHost() + " warns: " + first.substring(0, Math.min(first.length(), 300)));
     }
+  }
+
+  private static long number(Object value, long other) {
+    return value instanceof Long ? (Long) value : other;
   }
 }

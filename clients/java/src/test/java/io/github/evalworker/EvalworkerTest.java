@@ -5,7 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.net.httpserver.HttpServer;
+import java.io.File;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -13,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -75,7 +79,7 @@ class EvalworkerTest {
     assertEquals(2, lines.size());
     String first = lines.get(0);
     assertTrue(first.contains("\"event\":\"llm_request_completed\"") && first.contains("\"prompt_name\":\"triage\""), first);
-    assertTrue(first.contains("\"output\":\"Hello \\\"you\\\".\\u000a\"") && first.contains("\"status\":\"success\""), first);
+    assertTrue(first.contains("\"output\":\"Hello \\\"you\\\".\\n\"") && first.contains("\"status\":\"success\""), first);
     assertTrue(first.contains("\"content\":\"Hi\"") && first.contains("\"llm_latency_ms\":"), first);
     assertTrue(lines.get(1).contains("\"error_type\":\"timeout\"") && lines.get(1).contains("\"status\":\"error\""), lines.get(1));
   }
@@ -87,6 +91,13 @@ class EvalworkerTest {
     assertTrue(evalworker.flush(Duration.ofSeconds(30)));
     assertEquals(1L, evalworker.stats().get("accepted"));
     assertTrue(lines.get(0).contains("\"request_id\":\"r1\"") && lines.get(0).contains("\"user_rating\":\"up\""), lines.get(0));
+  }
+
+  @Test
+  void aRatingHasItsScale() throws Exception {
+    evalworker.feedback("r1", 4, "min", 1, "max", 5);
+    String event = only();
+    assertTrue(event.contains("\"user_rating\":4,\"user_rating_min\":1,\"user_rating_max\":5"), event);
   }
 
   @Test
@@ -123,7 +134,7 @@ class EvalworkerTest {
     };
     evalworker.publish(Map.of("g", List.of(1, broken), "a", Double.NaN, "b", new byte[3], "c", circular, "d", new int[] {1, 2}, "e", Map.of(), "f", "\ud800"));
     assertTrue(evalworker.flush(Duration.ofSeconds(30)));
-    for (String want : List.of("\"g\":[1,\"[unreadable]\"]", "\"a\":null", "\"b\":\"[data, 3 B, sha256:", "\"c\":[\"[circular]\"]", "\"d\":[1,2]", "\"e\":{}", "\"f\":\"\\ud800\"")) {
+    for (String want : List.of("\"g\":[1,\"[unreadable]\"]", "\"a\":null", "\"b\":\"AAAA\"", "\"c\":[\"[circular]\"]", "\"d\":[1,2]", "\"e\":{}", "\"f\":\"\\ud800\"")) {
       assertTrue(lines.get(0).contains(want), lines.get(0));
     }
   }
@@ -152,7 +163,7 @@ class EvalworkerTest {
     }
     assertTrue(evalworker.flush(Duration.ofSeconds(30)));
     assertEquals(20, lines.size());
-    assertEquals(0L, evalworker.stats().get("refused"));
+    assertEquals(0L, evalworker.stats().get("rejected"));
   }
 
   @Test
@@ -193,20 +204,48 @@ class EvalworkerTest {
     assertFalse(only().contains("session"));
   }
 
+  /** Returns a table that the tests of all clients read. */
+  private static JsonNode table(String name) throws Exception {
+    JsonNode table = new ObjectMapper().readTree(new File("../testdata/" + name));
+    assertTrue(table.size() > 10, name);
+    return table;
+  }
+
   @Test
-  void picturesGoOutAsTypeSizeAndDigest() throws Exception {
-    byte[] png = new byte[50_000];
-    png[0] = (byte) 0x89;
-    System.arraycopy("PNG".getBytes(StandardCharsets.US_ASCII), 0, png, 1, 3);
-    for (int i = 4; i < png.length; i++) {
-      png[i] = (byte) (i * 31);
+  void mediaAreReplacedAsAllClientsReplaceThem() throws Exception {
+    for (JsonNode each : table("media.json")) {
+      evalworker.publish(Map.of("input", new ObjectMapper().convertValue(each.get("value"), Object.class)));
+      assertEquals(each.get("want"), new ObjectMapper().readTree(only()).get("input"), each.get("name").asText());
     }
-    String base64 = java.util.Base64.getEncoder().encodeToString(png);
-    String want = "[image/png, 50 KB, sha256:" + Content.sha256(png) + "]";
-    evalworker.publish(Map.of("a", List.of(Map.of("url", "see data:image/png;base64," + base64 + " here")), "b", Map.of("data", base64), "c", png, "d", "{\"x\":\"" + base64 + "\"}", "e", "x".repeat(1100)));
+  }
+
+  @Test
+  void offPublishesNothing() throws Exception {
+    try (Evalworker off = new Evalworker(options().url("off"))) {
+      off.begin("input", "Hi").finish(null);
+      assertTrue(off.flush(Duration.ofSeconds(30)));
+      assertEquals(List.of(0L, 0L, 0), List.of(off.stats().get("accepted"), off.stats().get("dropped"), off.stats().get("waiting")));
+    }
+    for (String url : List.of("ftp://a.b", "a b", "127.0.0.1:8788")) {
+      assertThrows(IllegalArgumentException.class, () -> new Evalworker(options().url(url)), url);
+    }
+  }
+
+  @Test
+  void bytesGoOutAsTypeSizeAndDigest() throws Exception {
+    byte[] data = new byte[50_000];
+    String want = ";size=50000;sha256=" + Content.sha256(data) + ";base64,\"";
+    evalworker.publish(Map.of("a", Map.of("mime_type", "image/png", "data", data), "b", data, "c", new byte[] {97, 98, 99}, "d", new byte[191], "e", new byte[192]));
     String event = only();
-    assertTrue(event.contains("\"see " + want + " here\"") && event.contains("{\"data\":\"" + want + "\"}") && event.contains("\"c\":\"" + want), event);
-    assertTrue(event.contains("{\\\"x\\\":\\\"" + want) && event.contains("x".repeat(1100)) && !event.contains(base64.substring(0, 50)), event);
+    assertTrue(event.contains("\"data\":\"data:image/png" + want) && event.contains("\"b\":\"data:" + want) && event.contains("\"c\":\"YWJj\""), event);
+    assertTrue(event.contains("\"d\":\"AAAA") && event.contains("\"e\":\"data:;size=192;"), event);
+  }
+
+  @Test
+  void usersAreHashedAsAllClientsHashThem() throws Exception {
+    for (JsonNode each : table("user.json")) {
+      assertEquals(each.get("hash").asText(), Objects.requireNonNullElse(Content.hashUser(each.get("user").asText(), each.get("key").asText()), ""));
+    }
   }
 
   @Test
@@ -217,7 +256,7 @@ class EvalworkerTest {
       assertTrue(event.contains("\"content_withheld\":\"too_large\"") && event.contains("\"prompt_name\":\"p\"") && event.contains("\"status\":\"success\""), event);
       assertTrue(event.length() < 1000 && !event.contains("secret"), event);
     }
-    assertEquals(2L, evalworker.stats().get("too_large"));
+    assertEquals(2L, evalworker.stats().get("withheld"));
   }
 
   @Test
@@ -245,7 +284,7 @@ class EvalworkerTest {
       event = only();
       assertTrue(event.contains("\"content_withheld\":\"not_redacted\"") && event.contains("\"model\":\"m\"") && !event.contains("secret"), event);
     }
-    assertEquals(List.of(1L, 2L, 0L), List.of(evalworker.stats().get("discarded"), evalworker.stats().get("not_redacted"), evalworker.stats().get("dropped")));
+    assertEquals(List.of(1L, 2L, 0L), List.of(evalworker.stats().get("filtered"), evalworker.stats().get("withheld"), evalworker.stats().get("dropped")));
   }
 
   @Test
@@ -267,12 +306,12 @@ class EvalworkerTest {
     evalworker.close();
     List<String> told = Collections.synchronizedList(new ArrayList<>());
     evalworker = new Evalworker(options().logger(told::add));
-    for (String each : List.of(",\"warnings\":[\"unknown field usage\"]", ",\"warnings\": [{\"line\":1}]", ",\"warnings\":[]")) {
+    for (String each : List.of(",\"warnings\":[\"unknown field usage\"]", ",\"warnings\": [{\"line\":1,\"field\":\"a\\u0062\"},7],\"more_warnings\":4", ",\"warnings\":[]")) {
       warnings = each;
       evalworker.begin().finish(null);
       only();
     }
-    assertEquals(2L, evalworker.stats().get("warnings"));
+    assertEquals(List.of(7L, "", "127.0.0.1 warns: {line=1, field=ab}"), List.of(evalworker.stats().get("warnings"), evalworker.stats().get("last_error"), evalworker.stats().get("last_warning")));
     assertTrue(told.size() == 1 && told.get(0).contains("unknown field usage"), told.toString());
   }
 
