@@ -13,11 +13,14 @@ if [ -n "$(git status --porcelain)" ]; then
   exit 1
 fi
 tools/apidiff.sh
+# The modules of the workspace but for the root's, which have tags of their own.
 mapfile -t folders < <(go list -m -f '{{.Dir}}' | sed "s|^$PWD/\?||" | sed '/^$/d')
-for folder in . "${folders[@]}"; do
+# Modules outside of the workspace (test/agent and others) require them too.
+mapfile -t files < <(git ls-files go.mod '*/go.mod')
+for file in "${files[@]}"; do
   for required in "${folders[@]}"; do
-    if grep -q "evalworker/evalworker/$required v" "$folder/go.mod"; then
-      (cd "$folder" && go mod edit "-require=github.com/evalworker/evalworker/$required@$version")
+    if grep -q "evalworker/evalworker/$required v" "$file"; then
+      go mod edit "-require=github.com/evalworker/evalworker/$required@$version" "$file"
     fi
   done
 done
