@@ -347,15 +347,15 @@ func TestInvalidJSONIsKept(t *testing.T) {
 	}
 }
 
-// TestResponse: an event of a provider's response has all that it says.
-func TestResponse(t *testing.T) {
+// TestFromResponse: an event of a provider's response has all that it says.
+func TestFromResponse(t *testing.T) {
 	t.Parallel()
 	var value any
 	if err := json.Unmarshal([]byte("{"+anthropicMessage+"}"), &value); err != nil {
 		t.Fatal(err)
 	}
 	for name, v := range map[string]any{"value": value, "JSON": json.RawMessage("{" + anthropicMessage + "}"), "bytes": []byte("{" + anthropicMessage + "}")} {
-		e, err := event.Response(v)
+		e, err := event.FromResponse(v)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -363,7 +363,7 @@ func TestResponse(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
-	if _, err := event.Response(func() {}); err == nil || errors.Is(err, errors.ErrUnsupported) {
+	if _, err := event.FromResponse(func() {}); err == nil || errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a function: %v", err)
 	}
 }
