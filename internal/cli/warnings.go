@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/base/visible"
 )
 
 // WarningCount is a warning and the number of events of an input that have it.
@@ -78,11 +79,13 @@ func (c *WarningCounts) List() (counts []WarningCount, more int) {
 	return counts, more
 }
 
-// Print writes what List returns, one warning a line.
+// Print writes what List returns, one warning a line. Names are the application's, so what
+// a terminal would obey is left out of them.
 func (c *WarningCounts) Print(w io.Writer) {
 	counts, more := c.List()
+	oneLine := strings.NewReplacer("\n", " ", "\r", " ")
 	for _, count := range counts {
-		fmt.Fprintln(w, count)
+		fmt.Fprintln(w, oneLine.Replace(visible.Text(count.String())))
 	}
 	if more > 0 {
 		fmt.Fprintf(w, "and %s more\n", Plural(more, "warning"))
