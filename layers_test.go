@@ -111,7 +111,7 @@ var layers = map[string][]string{
 	"test/faults":      {},
 
 	// The programs.
-	"internal/cli": {"internal/base/fault", "internal/base/visible"},
+	"internal/cli": {"event", "internal/base/fault", "internal/base/visible"},
 	"cmd/emitter": {
 		"emitter", "emitter/mskiam", "event", "internal/base/backoff", "internal/cli", "internal/base/fault", "internal/base/regular", "internal/base/secret",
 		"internal/config/strictyaml", "internal/demo/scenario", "redact", "sidecar", "sidecar/spool",

@@ -137,7 +137,7 @@ func (d *decoder) finish(start jsonscan.Token, e *Event) error {
 		e.Retrieval.Chunks = d.contexts
 	}
 	d.origin(e)
-	d.complete(e)
+	d.enrich(e)
 	e.ignored = d.ignored
 	return nil
 }

@@ -23,7 +23,7 @@ type decoder struct {
 	warns    bool // whether somebody reads the warnings
 	warnings Warnings
 
-	given given // what stands beside the event's own fields, as providers write it
+	provided providerMembers // what stands beside the event's own fields, as providers write it
 
 	integers []int64 // memory for the event's numbers, which are pointers
 	numbers  []float64
@@ -175,7 +175,7 @@ func readMembers[T any](d *decoder, into *T, o *object[T]) {
 			continue
 		}
 		if s.rank > 1 && value.Kind == jsonscan.Object && s.name == "response" && o.elsewhere != nil {
-			d.given.response = value.Start + 1 // for what it says beside the answer
+			d.provided.response = value.Start + 1 // for what it says beside the answer
 		}
 		f := &o.rows[s.field]
 		if before := ranks[s.field]; before != 0 && before < s.rank {

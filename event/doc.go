@@ -16,7 +16,7 @@
 // What providers give is read beside the event's own fields, in any of their names: counts
 // of tokens, whole requests and responses, or their members spread into the event. It fills
 // the fields that the event does not have; of statements that contradict each other none
-// counts. [DecodeWithWarnings] names what is not read, and [Response] makes an event of a
+// counts. [DecodeWithWarnings] names what is not read, and [FromResponse] makes an event of a
 // provider's response.
 //
 // # The envelope

@@ -34,8 +34,8 @@ func ExampleDecodeWithWarnings() {
 	// latency: a number without a unit, write llm_latency_ms
 }
 
-func ExampleResponse() {
-	e, err := event.Response(json.RawMessage(`{"role":"assistant","model":"claude-sonnet-4-5","content":[{"type":"text","text":"Hello."}],
+func ExampleFromResponse() {
+	e, err := event.FromResponse(json.RawMessage(`{"role":"assistant","model":"claude-sonnet-4-5","content":[{"type":"text","text":"Hello."}],
 		"stop_reason":"end_turn","usage":{"input_tokens":8,"output_tokens":2}}`))
 	e.RequestID = "req_9f3a"
 	fmt.Println(e.Model, e.FinishReason, *e.InputTokens, e.Answer().Text, err)

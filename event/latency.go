@@ -44,13 +44,13 @@ func latencyUnit(folded []byte) timeUnit {
 }
 
 // latencies reads times in any unit. A bare number has none.
-func (c *completion) latencies() {
-	for _, kind := range [...]givenKind{givenLatency, givenFirst} {
+func (c *enrichment) latencies() {
+	for _, kind := range [...]memberKind{memberLatency, memberFirst} {
 		into, own := &c.latency, "llm_latency_ms"
-		if kind == givenFirst {
+		if kind == memberFirst {
 			into, own = &c.first, "first_token_latency_ms"
 		}
-		c.members(kind, func(m *givenMember) {
+		c.members(kind, func(m *providerMember) {
 			var buf [maxMember]byte
 			unit := latencyUnit(foldPlain(buf[:0], m.name))
 			ms, ok := milliseconds(m.value, unit)

@@ -32,9 +32,6 @@ func mediaKind(mediaType, kind string) string {
 	return "file"
 }
 
-// decodedSize returns the number of bytes that base64 text of a length holds.
-func decodedSize(length int) int { return length / 4 * 3 }
-
 // media returns the placeholder of a part that holds a picture, a sound or a file.
 func (f *fields) media(kind string) string {
 	m := medium{kind: kind}
@@ -157,8 +154,4 @@ func hideURLs(s string) string {
 	}
 	b.WriteString(s)
 	return b.String()
-}
-
-func isBase64(c byte) bool {
-	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '+' || c == '/' || c == '=' || c == '-' || c == '_'
 }

@@ -121,7 +121,7 @@ func readElsewhere(d *decoder, name []byte, value jsonscan.Token) bool {
 		d.found(at, canonical, value)
 		return true
 	}
-	return d.take(name, value)
+	return d.takeProviderMember(name, value)
 }
 
 // readPlace reads the members of the object that has just been opened.

@@ -265,7 +265,7 @@ func unlike(data []byte) bool {
 		}
 		var buf [maxMember]byte
 		bare := foldPlain(buf[:0], name)
-		if s.Depth() == 1 && (kindOfGiven(bare, fieldOf(string(bare))) != givenNone || folded == "response") || respells(&theTables.event, folded) ||
+		if s.Depth() == 1 && (memberKindOf(bare, fieldOf(string(bare))) != memberNone || folded == "response") || respells(&theTables.event, folded) ||
 			respells(&theTables.llmobs, folded) || respells(&theTables.retrieval, folded) || respells(&theTables.chunk, folded) {
 			return true
 		}

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Response returns an event with what a provider's response says: the whole of it as
+// FromResponse returns an event with what a provider's response says: the whole of it as
 // output, the model, the finish reason, and the tokens. response is what a provider's
 // library returned, or its JSON as a json.RawMessage or a []byte. The caller adds the
 // request's id and all else that it knows. The error is that of writing response as JSON.
-func Response(response any) (Event, error) {
+func FromResponse(response any) (Event, error) {
 	b, isJSON := response.([]byte)
 	if !isJSON {
 		var err error

@@ -15,14 +15,14 @@ func isAnswer(f field) bool {
 }
 
 // spread reads a response, or a request, whose members are members of the event.
-func (c *completion) spread() {
+func (c *enrichment) spread() {
 	answers, asks := false, false
-	c.members(givenSpread, func(m *givenMember) {
+	c.members(memberSpread, func(m *providerMember) {
 		answers = answers || isAnswer(m.field)
 		asks = asks || m.field == fieldContents || m.field == fieldPrompt || m.field == fieldSystem || m.field == fieldInstructions
 	})
 	if asks {
-		c.asked()
+		c.requestMembers()
 	}
 	if !answers && (c.e.Output.IsZero() || !c.finish.known) {
 		return
@@ -45,8 +45,8 @@ func (c *completion) spread() {
 	answer := s.answer()
 	c.finishReason(answer.FinishReason, "response")
 	beside := !own && !bytes.Equal(c.e.Output.raw, body) && c.e.Output.Answer().Text != answer.Text
-	c.members(givenSetting, func(m *givenMember) { m.kind = givenNone })
-	c.members(givenSpread, func(m *givenMember) {
+	c.members(memberSetting, func(m *providerMember) { m.kind = memberNone })
+	c.members(memberSpread, func(m *providerMember) {
 		if m.field == fieldModelVersion && c.e.Model == "" {
 			if s := stringOf(m.value); isModelName(s) {
 				c.model.add(s, shortName(string(m.name)))
@@ -61,14 +61,14 @@ func (c *completion) spread() {
 			c.d.warn(Warning{Field: shortName(string(m.name)), Problem: "not read, because the event has another output"})
 		}
 		if m.field != fieldPrompt {
-			m.kind = givenNone
+			m.kind = memberNone
 		}
 	})
 }
 
 // recognized returns the spread members as a response and what it says, and whether the
 // event's own output is part of it, as of a response of OpenAI; nil when they are none.
-func (c *completion) recognized() (body []byte, s *said, own bool) {
+func (c *enrichment) recognized() (body []byte, s *said, own bool) {
 	if raw := c.e.Output.raw; jsonKind(raw) == "object" || jsonKind(raw) == "array" {
 		s = &said{}
 		if body = c.assembled(raw); s.readOutput(body, true) && s.unread == "" {
@@ -83,14 +83,14 @@ func (c *completion) recognized() (body []byte, s *said, own bool) {
 }
 
 // isResponse reports whether the output is that of the member response.
-func (c *completion) isResponse() bool {
-	at := c.d.given.response
+func (c *enrichment) isResponse() bool {
+	at := c.d.provided.response
 	return at > 0 && len(c.e.Output.raw) > 0 && &c.e.Output.raw[0] == &c.d.data[at-1]
 }
 
 // assembled returns the spread members as the response that they were, with the event's
 // own output in its place if it has one.
-func (c *completion) assembled(output []byte) []byte {
+func (c *enrichment) assembled(output []byte) []byte {
 	out := []byte{'{'}
 	add := func(name string, value []byte) {
 		if value == nil {
@@ -104,9 +104,9 @@ func (c *completion) assembled(output []byte) []byte {
 	if output != nil {
 		add("output", output)
 	}
-	for i := range c.d.given.members {
-		switch m := &c.d.given.members[i]; m.kind {
-		case givenSpread, givenUsage, givenFinish, givenCount:
+	for i := range c.d.provided.members {
+		switch m := &c.d.provided.members[i]; m.kind {
+		case memberSpread, memberUsage, memberFinish, memberCount:
 			add(string(m.name), m.value)
 		}
 	}
@@ -122,11 +122,11 @@ func (c *completion) assembled(output []byte) []byte {
 	return append(out, '}')
 }
 
-// asked reads what was asked in the members of a request: Gemini's contents, a prompt, and
+// requestMembers reads what was asked in the members of a request: Gemini's contents, a prompt, and
 // the system prompt beside messages.
-func (c *completion) asked() {
-	var prompt, contents, system *givenMember
-	c.members(givenSpread, func(m *givenMember) {
+func (c *enrichment) requestMembers() {
+	var prompt, contents, system *providerMember
+	c.members(memberSpread, func(m *providerMember) {
 		switch m.field {
 		case fieldPrompt:
 			prompt = m
@@ -145,9 +145,9 @@ func (c *completion) asked() {
 		}
 		if in := newContent(body); contents.value != nil {
 			if _, ok := in.Turns(); ok {
-				e.Input, contents.kind = in, givenNone
+				e.Input, contents.kind = in, memberNone
 				if system != nil {
-					system.kind = givenNone
+					system.kind = memberNone
 				}
 			}
 		}
@@ -155,20 +155,20 @@ func (c *completion) asked() {
 		in := newContentIf(prompt.value)
 		_, chat := in.Turns()
 		if text := stringOf(prompt.value); chat || text != "" && (e.PromptName != "" || isPassage(text)) {
-			e.Input, prompt.kind = in, givenNone
+			e.Input, prompt.kind = in, memberNone
 		}
 	}
-	if system == nil || system.kind == givenNone || jsonKind(e.Input.raw) != "array" || !isPassage(promptText(system.value)) {
+	if system == nil || system.kind == memberNone || jsonKind(e.Input.raw) != "array" || !isPassage(promptText(system.value)) {
 		return
 	}
 	if turns, ok := e.Input.Turns(); ok && len(turns) > 0 && turns[0].Role != RoleSystem {
 		body := append(append([]byte(`{"system":`), system.value...), `,"messages":`...)
-		e.Input, system.kind = newContent(append(append(body, e.Input.raw...), '}')), givenNone
+		e.Input, system.kind = newContent(append(append(body, e.Input.raw...), '}')), memberNone
 	}
 }
 
 // adviceOn returns what to write in place of a member that is not read.
-func (c *completion) adviceOn(m *givenMember) string {
+func (c *enrichment) adviceOn(m *providerMember) string {
 	switch {
 	case m.field == fieldPrompt:
 		return "write input, or prompt_name"

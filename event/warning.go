@@ -1,9 +1,7 @@
 package event
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -117,70 +115,4 @@ func (ws Warnings) String() string {
 		texts = append(texts, fmt.Sprintf("and %d more", ws.More))
 	}
 	return strings.Join(texts, "; ")
-}
-
-// WarningCount is what many events have in common: a member that is not read.
-type WarningCount struct {
-	Field   string `json:"field"`
-	Problem string `json:"problem"`
-	Mend    string `json:"mend,omitempty"`
-	Events  int    `json:"events"`
-}
-
-// String returns the count in one line.
-func (c WarningCount) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: ignored in %d event", c.Field, c.Events)
-	if c.Events != 1 {
-		b.WriteByte('s')
-	}
-	if c.Problem != problemUnknown {
-		fmt.Fprintf(&b, " (%s)", c.Problem)
-	}
-	if c.Mend != "" {
-		b.WriteString(", " + c.Mend)
-	}
-	return b.String()
-}
-
-// WarningCounts counts the warnings of many events. The zero value is ready; it is for one
-// goroutine.
-type WarningCounts struct {
-	events map[Warning]int
-	more   int
-}
-
-// maxCounted bounds the different warnings that are counted, because names may be data.
-const maxCounted = 1000
-
-// Add counts the warnings of one event.
-func (c *WarningCounts) Add(warned Warnings) {
-	if c.events == nil && len(warned.List) > 0 {
-		c.events = map[Warning]int{}
-	}
-	c.more += warned.More
-	for _, w := range warned.List {
-		if _, known := c.events[w]; !known && len(c.events) == maxCounted {
-			c.more++
-			continue
-		}
-		c.events[w]++
-	}
-}
-
-// Most returns the warnings of most events, at most so many, and the number of warnings
-// that are in none of them.
-func (c *WarningCounts) Most(most int) (counts []WarningCount, more int) {
-	order := slices.SortedFunc(maps.Keys(c.events), func(a, b Warning) int {
-		return cmp.Or(cmp.Compare(c.events[b], c.events[a]), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Problem, b.Problem), cmp.Compare(a.want, b.want))
-	})
-	more = c.more
-	for i, w := range order {
-		if i >= most {
-			more += c.events[w]
-			continue
-		}
-		counts = append(counts, WarningCount{w.Field, w.Problem, w.Mend(), c.events[w]})
-	}
-	return counts, more
 }

@@ -314,11 +314,11 @@ func joinMatches(found []Match) []Match {
 	return out
 }
 
-// FindField is [Detector.Find] for the value of a named field, such as a member
+// findField is [Detector.Find] for the value of a named field, such as a member
 // of a JSON object. If the name is that of a password, a key or a token, the whole
 // value is sensitive, whatever it looks like; if it announces a telephone number or
 // the number of a passport, the value is read as one.
-func (d *Detector) FindField(name, value string) []Match {
+func (d *Detector) findField(name, value string) []Match {
 	if value == "" || d.isMarker(value) {
 		return nil
 	}
@@ -326,7 +326,7 @@ func (d *Detector) FindField(name, value string) []Match {
 	if name == "" || !d.nameMatters(name) || len(found) == 1 && found[0].End-found[0].Start == len(value) {
 		return found
 	}
-	if d.NamesSecret(name) {
+	if d.namesSecret(name) {
 		return []Match{{assignedSecret, ClassSecret, 0, len(value)}}
 	}
 	// The name and the value, in the way of the JSON around them.
@@ -340,7 +340,7 @@ func (d *Detector) nameMatters(name string) bool {
 		return false
 	}
 	lower := strings.ToLower(name)
-	if d.assigned && (slices.ContainsFunc(assignedAnchors[:], func(a string) bool { return strings.Contains(lower, a) }) || d.NamesSecret(name)) {
+	if d.assigned && (slices.ContainsFunc(assignedAnchors[:], func(a string) bool { return strings.Contains(lower, a) }) || d.namesSecret(name)) {
 		return true
 	}
 	if !d.labelled {
@@ -358,8 +358,8 @@ func spaced(r rune) rune {
 	return r
 }
 
-// NamesSecret reports whether every value under that name is a secret.
-func (d *Detector) NamesSecret(name string) bool {
+// namesSecret reports whether every value under that name is a secret.
+func (d *Detector) namesSecret(name string) bool {
 	secret, _ := d.judgeName(name)
 	return secret
 }

@@ -30,9 +30,9 @@
 // a mix of character classes for assignments such as "token=...". Where two kinds match
 // one place, the kind that begins first wins, and then the more specific one.
 //
-// A [Pattern] of the configuration also sees the unchanged text. [Detector.FindField]
-// considers the name of a field too: the value of "password" is a secret even when it
-// is a word.
+// A [Pattern] of the configuration also sees the unchanged text. In JSON, in events and in
+// calls of tools the name of a field counts too: the value of "password" is a secret even
+// when it is a word.
 //
 // A [Redactor] searches a text again after it has replaced something, because what
 // touched it may be found only then. Content is searched once more in the forms in which

@@ -94,7 +94,7 @@ func (w *jsonWalk) top() *frame { return &w.stack[len(w.stack)-1] }
 func (w *jsonWalk) open(object bool) {
 	top := w.top()
 	f := frame{object: object, under: top.key}
-	if name := top.name(); w.find.NamesSecret(name) {
+	if name := top.name(); w.find.namesSecret(name) {
 		f.secret = name
 	}
 	if object {
@@ -180,7 +180,7 @@ const roleKey = "role"
 // its name.
 func (w *jsonWalk) value(s string) (string, error) {
 	name := w.top().name()
-	if raw := strings.TrimSpace(s); isEnclosed(raw) && !w.find.NamesSecret(name) {
+	if raw := strings.TrimSpace(s); isEnclosed(raw) && !w.find.namesSecret(name) {
 		if w.depth() >= maxDepth {
 			return "", errTooDeep
 		}
@@ -234,7 +234,7 @@ func (w *jsonWalk) number(t jsonscan.Token) {
 	if t.End-t.Start < longNumber && !w.find.nameMatters(name) {
 		return
 	}
-	if found := w.find.FindField(name, w.raw[t.Start:t.End]); len(found) > 0 {
+	if found := w.find.findField(name, w.raw[t.Start:t.End]); len(found) > 0 {
 		w.splice(t, []byte(strconv.Quote(marker(found[0].Kind))))
 	}
 }

@@ -65,7 +65,7 @@ const redactedMark = "redacted"
 // clean returns the value of a named field, or a text without a name, in which
 // nothing sensitive is left.
 func (d *Detector) clean(name, s string) string {
-	return d.fixed(s, func(s string) []Match { return d.FindField(name, s) })
+	return d.fixed(s, func(s string) []Match { return d.findField(name, s) })
 }
 
 // fixed replaces what find finds in a text until it finds nothing more.

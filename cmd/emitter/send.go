@@ -26,7 +26,7 @@ type sendCommand struct {
 	name       string // of the file, in messages
 	sum        summary
 	noProgress bool // the cluster accepted nothing for the whole timeout
-	warned     event.WarningCounts
+	warned     cli.WarningCounts
 }
 
 // summary counts the lines of a file by their outcome.
@@ -42,7 +42,7 @@ type summary struct {
 	// Faults are the first bad lines.
 	Faults []lineFault `json:"faults"`
 	// Warnings are members that are published and not read, those of most events first.
-	Warnings []event.WarningCount `json:"warnings"`
+	Warnings []cli.WarningCount `json:"warnings"`
 }
 
 type lineFault struct {
@@ -50,11 +50,8 @@ type lineFault struct {
 	Problem string `json:"problem"`
 }
 
-// Bounds of a summary. Stderr lists all faults.
-const (
-	maxFaults   = 100
-	maxWarnings = 20
-)
+// maxFaults bounds the faults of a summary. Stderr lists all.
+const maxFaults = 100
 
 func newSend() *cobra.Command {
 	s := &sendCommand{}
@@ -115,7 +112,7 @@ func (s *sendCommand) run(cmd *cobra.Command, file string) error {
 	s.sum.File = s.name
 	s.sum.Unsent = s.target.finish(cmd.Context(), em, cmd.ErrOrStderr())
 	s.sum.Sent, s.sum.Withheld = int(em.Stats().Sent), int(em.Stats().Withheld)
-	s.printWarnings(cmd.ErrOrStderr())
+	s.warned.Print(cmd.ErrOrStderr())
 	if err := s.print(cmd.OutOrStdout()); err != nil {
 		return &failure{err}
 	}
@@ -191,18 +188,6 @@ func (s *sendCommand) decode(data []byte) (*event.Event, error) {
 	return e, err
 }
 
-// printWarnings says which members of how many events are not read.
-func (s *sendCommand) printWarnings(stderr io.Writer) {
-	counts, more := s.warned.Most(maxWarnings)
-	for _, c := range counts {
-		fmt.Fprintln(stderr, c)
-	}
-	if more > 0 {
-		fmt.Fprintf(stderr, "and %s more\n", cli.Plural(more, "warning"))
-	}
-	s.sum.Warnings = counts
-}
-
 func (s *sendCommand) reportBad(number int, err error, stderr io.Writer) {
 	s.sum.Bad++
 	if len(s.sum.Faults) < maxFaults {
@@ -216,9 +201,7 @@ func (s *sendCommand) print(stdout io.Writer) error {
 		if s.sum.Faults == nil {
 			s.sum.Faults = []lineFault{}
 		}
-		if s.sum.Warnings == nil {
-			s.sum.Warnings = []event.WarningCount{}
-		}
+		s.sum.Warnings, _ = s.warned.List()
 		return json.NewEncoder(stdout).Encode(s.sum)
 	}
 	var text strings.Builder

@@ -12,7 +12,6 @@ import (
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/eval"
-	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/replay"
@@ -25,7 +24,7 @@ type tally struct {
 	events  eval.Accounting
 	bad     []summary.DeadLetters // one a reason
 	ignored map[string]int        // events by the field that was left out
-	warned  event.WarningCounts
+	warned  cli.WarningCounts
 	last    int // number of the last line
 }
 
@@ -70,29 +69,6 @@ func (t *tally) addBad(r *replay.Result) {
 	t.bad[i].Count++
 }
 
-// maxWarnings bounds the warnings that are printed.
-const maxWarnings = 20
-
-// printWarnings says which members of how many events are not read.
-func (t *tally) printWarnings(w io.Writer) {
-	counts, more := t.warned.Most(maxWarnings)
-	for _, c := range counts {
-		fmt.Fprintln(w, c)
-	}
-	if more > 0 {
-		fmt.Fprintf(w, "and %s more\n", cli.Plural(more, "warning"))
-	}
-}
-
-// warnings returns what printWarnings prints.
-func (t *tally) warnings() []event.WarningCount {
-	counts, _ := t.warned.Most(maxWarnings)
-	if counts == nil {
-		counts = []event.WarningCount{}
-	}
-	return counts
-}
-
 // print writes the tables and the accounting. store is where cases are kept.
 func (t *tally) print(w io.Writer, tables summary.Tables, blank int, store string) error {
 	if err := tables.Print(w); err != nil {
@@ -120,8 +96,8 @@ type evalSummary struct {
 	Interrupted bool `json:"interrupted"`
 	BlankLines  int  `json:"blank_lines"`
 	summary.Result
-	Ignored  map[string]int       `json:"ignored"`  // events by the field that was left out
-	Warnings []event.WarningCount `json:"warnings"` // members that are not read, as they were published
+	Ignored  map[string]int     `json:"ignored"`  // events by the field that was left out
+	Warnings []cli.WarningCount `json:"warnings"` // members that are not read, as they were published
 }
 
 // countTimeout bounds the time for counting the cases at the end.

@@ -58,7 +58,7 @@ func evaluate(ctx context.Context, g *globals, cfg *config.Config, in *input, fi
 	totals, stopped := replay.Run(ctx, e.offline.Pipeline(), in, f.replay(), e.add)
 	e.progress.finish()
 	if e.measured == nil { // a file with labels has members of its own
-		e.found.printWarnings(stderr)
+		e.found.warned.Print(stderr)
 	}
 	if _, ok := errors.AsType[fault.List](stopped); ok {
 		return stopped // a label that is none
@@ -140,9 +140,10 @@ func (e *evaluation) print(ctx context.Context, result summary.Result, totals re
 	case e.flags.json:
 		var err error
 		result.Problems = append(append(result.Problems, e.gaveUp.all()...), problems...)
+		warnings, _ := e.found.warned.List()
 		result.Dataset, err = dataset(ctx, e.offline, e.cfg.Store.URL, e.kept.Load())
 		return errors.Join(err, printSummary(out, evalSummary{
-			File: e.file, Interrupted: interrupted, BlankLines: totals.Blank, Result: result, Ignored: e.found.ignored, Warnings: e.found.warnings(),
+			File: e.file, Interrupted: interrupted, BlankLines: totals.Blank, Result: result, Ignored: e.found.ignored, Warnings: warnings,
 		}))
 	case interrupted:
 		return result.Print(out)

@@ -9,6 +9,8 @@ require (
 	github.com/DataDog/datadog-go/v5 v5.9.1
 	github.com/DataDog/dd-trace-go/v2 v2.12.0
 	github.com/evalworker/evalworker v0.0.0
+	github.com/evalworker/evalworker/emitter/ddtrace v0.0.0
+	github.com/evalworker/evalworker/event v0.0.0
 	github.com/google/go-cmp v0.7.0
 	github.com/tinylib/msgp v1.6.4
 )
@@ -50,6 +52,7 @@ require (
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/ebitengine/purego v0.11.1 // indirect
+	github.com/evalworker/evalworker/internal/base v0.0.0 // indirect
 	github.com/go-ole/go-ole v1.3.0 // indirect
 	github.com/gofrs/flock v0.13.1 // indirect
 	github.com/google/uuid v1.6.0 // indirect

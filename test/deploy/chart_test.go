@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"sigs.k8s.io/yaml"
@@ -269,8 +270,12 @@ func TestExampleRenders(t *testing.T) {
 // TestVersionLabel: objects and pods say which version runs, in the form of a label.
 func TestVersionLabel(t *testing.T) {
 	t.Parallel()
+	chart, err := loader.Load(chartFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for values, want := range map[string]string{
-		"":                     "0.1.0",
+		"":                     chart.Metadata.AppVersion,
 		"image: {tag: v1.2.3}": "v1.2.3",
 		"image: {tag: " + strings.Repeat("a", 62) + "-" + strings.Repeat("b", 30) + "}": strings.Repeat("a", 62),
 	} {

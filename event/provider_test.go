@@ -309,38 +309,6 @@ func TestWarningsAreBounded(t *testing.T) {
 	}
 }
 
-// TestWarningCounts: of many events, the most frequent first, in a bounded memory.
-func TestWarningCounts(t *testing.T) {
-	t.Parallel()
-	var counts event.WarningCounts
-	add := func(fields string, times int) {
-		_, warned, err := event.DecodeWithWarnings(body(fields))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range times {
-			counts.Add(warned)
-		}
-	}
-	add(`"model":"m"`, 5)
-	if most, more := counts.Most(20); most != nil || more != 0 {
-		t.Errorf("%v, %d", most, more)
-	}
-	add(`"output_tokens":true`, 1)
-	add(`"prompt_versoin":1`, 312)
-	most, more := counts.Most(20)
-	want := "[prompt_versoin: ignored in 312 events, did you mean prompt_version? output_tokens: ignored in 1 event (a JSON bool), want an integer]"
-	if fmt.Sprint(most) != want || more != 0 {
-		t.Errorf("%v, %d\nwant %s", most, more, want)
-	}
-	for i := range 1200 {
-		add(fmt.Sprintf(`"own_%d":1`, i), 1)
-	}
-	if most, more := counts.Most(3); len(most) != 3 || more != 1200-1 {
-		t.Errorf("%d listed, %d more", len(most), more)
-	}
-}
-
 // TestIdentitySpelling: another spelling of request_id identifies an event that has no
 // request_id, and nothing else does.
 func TestIdentitySpelling(t *testing.T) {
@@ -379,15 +347,15 @@ func TestInvalidJSONIsKept(t *testing.T) {
 	}
 }
 
-// TestResponse: an event of a provider's response has all that it says.
-func TestResponse(t *testing.T) {
+// TestFromResponse: an event of a provider's response has all that it says.
+func TestFromResponse(t *testing.T) {
 	t.Parallel()
 	var value any
 	if err := json.Unmarshal([]byte("{"+anthropicMessage+"}"), &value); err != nil {
 		t.Fatal(err)
 	}
 	for name, v := range map[string]any{"value": value, "JSON": json.RawMessage("{" + anthropicMessage + "}"), "bytes": []byte("{" + anthropicMessage + "}")} {
-		e, err := event.Response(v)
+		e, err := event.FromResponse(v)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -395,7 +363,7 @@ func TestResponse(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", name, d)
 		}
 	}
-	if _, err := event.Response(func() {}); err == nil || errors.Is(err, errors.ErrUnsupported) {
+	if _, err := event.FromResponse(func() {}); !errors.As(err, new(*json.UnsupportedTypeError)) {
 		t.Errorf("a function: %v", err)
 	}
 }

@@ -6,39 +6,40 @@ import (
 	"github.com/evalworker/evalworker/internal/base/jsonscan"
 )
 
-// given is what stands in an event beside its own fields, in the names of providers. It is
-// read when the whole event has been, because its own fields count before.
-type given struct {
-	members  []givenMember
+// providerMembers are the members of an event that are not its own fields and have the names
+// of providers. They are read when the whole event has been, because its own fields count
+// before.
+type providerMembers struct {
+	members  []providerMember
 	response int // place of a response beside the output, counted from 1
 }
 
-// givenMember is a member of an event that providers have.
-type givenMember struct {
+// providerMember is a member of an event that providers have.
+type providerMember struct {
 	name  []byte // as published
-	kind  givenKind
+	kind  memberKind
 	field field  // of a response or a request
 	value []byte // nil when it is not JSON, because of a NaN
 	start int
 }
 
-type givenKind uint8
+type memberKind uint8
 
 const (
-	givenNone     givenKind = iota
-	givenUsage              // counts of tokens
-	givenRequest            // the body of the request
-	givenResponse           // the whole response
-	givenFinish             // why the model stopped
-	givenLatency            // the time to the answer
-	givenFirst              // the time to the first token
-	givenCount              // a count of tokens by itself
-	givenSpread             // a member of a response or request that is spread into the event
-	givenSetting            // a setting, if there is such a response
+	memberNone     memberKind = iota
+	memberUsage               // counts of tokens
+	memberRequest             // the body of the request
+	memberResponse            // the whole response
+	memberFinish              // why the model stopped
+	memberLatency             // the time to the answer
+	memberFirst               // the time to the first token
+	memberCount               // a count of tokens by itself
+	memberSpread              // a member of a response or request that is spread into the event
+	memberSetting             // a setting, if there is such a response
 )
 
-// maxGiven bounds the members of one event that are kept.
-const maxGiven = 64
+// maxProviderMembers bounds the members of one event that are kept.
+const maxProviderMembers = 64
 
 // providers returns the members of an event that providers have, with their descriptions.
 // A response that is spread into the event has more of them.
@@ -53,24 +54,24 @@ func providers() map[string]string {
 	}
 }
 
-// take keeps a member that providers have, and reports whether it is one.
-func (d *decoder) take(name []byte, value jsonscan.Token) bool {
+// takeProviderMember keeps a member that providers have, and reports whether it is one.
+func (d *decoder) takeProviderMember(name []byte, value jsonscan.Token) bool {
 	var buf [maxMember]byte
 	folded := foldPlain(buf[:0], name)
 	if isSetting(folded) {
 		d.skip(value)
 		return true
 	}
-	m := givenMember{name: name, field: fieldOf(string(folded)), start: value.Start}
-	if m.kind = kindOfGiven(folded, m.field); m.kind == givenNone || len(d.given.members) == maxGiven {
+	m := providerMember{name: name, field: fieldOf(string(folded)), start: value.Start}
+	if m.kind = memberKindOf(folded, m.field); m.kind == memberNone || len(d.provided.members) == maxProviderMembers {
 		return false
 	}
 	m.value = d.value(value)
-	if m.value == nil && m.kind != givenUsage && m.kind != givenFinish && m.kind != givenLatency && m.kind != givenFirst {
+	if m.value == nil && m.kind != memberUsage && m.kind != memberFinish && m.kind != memberLatency && m.kind != memberFirst {
 		d.warn(notFinite(shortName(string(name))))
 		return true
 	}
-	d.given.members = append(d.given.members, m)
+	d.provided.members = append(d.provided.members, m)
 	return true
 }
 
@@ -79,38 +80,38 @@ func notFinite(name string) Warning {
 	return Warning{Field: name, Problem: "not JSON, because a number in it is not finite", want: "write null in its place"}
 }
 
-func kindOfGiven(folded []byte, f field) givenKind {
+func memberKindOf(folded []byte, f field) memberKind {
 	if latencyUnit(folded) != unitNone {
 		if bytes.HasPrefix(folded, []byte("ttft")) || bytes.HasPrefix(folded, []byte("timetofirst")) {
-			return givenFirst
+			return memberFirst
 		}
-		return givenLatency
+		return memberLatency
 	}
 	switch string(folded) {
 	case "usage", "usagemetadata", "tokenusage", "totalusage":
-		return givenUsage
+		return memberUsage
 	case "request", "requestbody":
-		return givenRequest
+		return memberRequest
 	case "responsebody", "rawresponse":
-		return givenResponse
+		return memberResponse
 	}
 	if isCount(folded) {
-		return givenCount
+		return memberCount
 	}
 	switch f {
 	case fieldOther:
 		if maySet(folded) {
-			return givenSetting
+			return memberSetting
 		}
-		return givenNone
+		return memberNone
 	case fieldFinishReason, fieldStopReason, fieldDoneReason:
-		return givenFinish
+		return memberFinish
 	}
-	return givenSpread
+	return memberSpread
 }
 
-// isSetting reports whether a folded name is that of a setting of a request, or of what
-// providers keep books with: published as it is, and of no use to an evaluation.
+// isSetting reports whether a folded name is that of a setting of a request, or of an
+// id or a mark that providers add: published as it is, and of no use to an evaluation.
 func isSetting(folded []byte) bool {
 	switch string(folded) {
 	case "temperature", "topp", "topk", "maxtokens", "maxcompletiontokens", "maxoutputtokens", "presencepenalty", "frequencypenalty",

@@ -1,16 +1,14 @@
 package event
 
-import (
-	"github.com/evalworker/evalworker/internal/base/jsonscan"
-)
+import "github.com/evalworker/evalworker/internal/base/jsonscan"
 
-// complete brings what providers give into the fields that the event does not have.
-func (d *decoder) complete(e *Event) {
-	g := &d.given
+// enrich brings what providers give into the fields that the event does not have.
+func (d *decoder) enrich(e *Event) {
+	g := &d.provided
 	if len(g.members) == 0 && g.response == 0 && (!e.lacksFacts() || !mayHaveFacts(e.Output.raw)) {
 		return
 	}
-	c := completion{d: d, e: e}
+	c := enrichment{d: d, e: e}
 	c.usages()
 	c.finishes()
 	c.request()
@@ -19,7 +17,7 @@ func (d *decoder) complete(e *Event) {
 	c.latencies()
 	c.apply()
 	for i := range g.members {
-		if m := &g.members[i]; (m.kind == givenSpread || m.kind == givenSetting) && string(m.value) != "null" {
+		if m := &g.members[i]; (m.kind == memberSpread || m.kind == memberSetting) && string(m.value) != "null" {
 			d.unknown("", m.name, c.adviceOn(m))
 		}
 	}
@@ -30,22 +28,22 @@ func (e *Event) lacksFacts() bool {
 	return e.InputTokens == nil || e.OutputTokens == nil || e.TotalTokens == nil || e.Model == "" || e.FinishReason == ""
 }
 
-// completion fills in one event. Of a fact that several members state the first counts
+// enrichment fills in one event. Of a fact that several members state the first counts
 // when they agree; when they do not, the field is left out.
-type completion struct {
+type enrichment struct {
 	d *decoder
 	e *Event
 
-	counts  [3]claim[int64] // input, output, total
-	model   claim[string]
-	asks    string // the model that the request names; what answered counts before
-	finish  claim[string]
-	latency claim[float64]
-	first   claim[float64]
+	counts       [3]statement[int64] // input, output, total
+	model        statement[string]
+	requestModel string // the model that the request names; what answered counts before
+	finish       statement[string]
+	latency      statement[float64]
+	first        statement[float64]
 }
 
-// claim is what members state about one field.
-type claim[T comparable] struct {
+// statement is what members state about one field.
+type statement[T comparable] struct {
 	value T
 	at    string // the first of them
 	other string // one that contradicts it
@@ -53,26 +51,26 @@ type claim[T comparable] struct {
 	bad   bool // a member has no value that can be read
 }
 
-func (c *claim[T]) add(v T, at string) {
+func (s *statement[T]) add(v T, at string) {
 	switch {
-	case !c.known:
-		c.value, c.at, c.known = v, at, true
-	case c.value != v && c.other == "":
-		c.other = at
+	case !s.known:
+		s.value, s.at, s.known = v, at, true
+	case s.value != v && s.other == "":
+		s.other = at
 	}
 }
 
 // members calls do with each member of a kind.
-func (c *completion) members(kind givenKind, do func(m *givenMember)) {
-	for i := range c.d.given.members {
-		if m := &c.d.given.members[i]; m.kind == kind {
+func (c *enrichment) members(kind memberKind, do func(m *providerMember)) {
+	for i := range c.d.provided.members {
+		if m := &c.d.provided.members[i]; m.kind == kind {
 			do(m)
 		}
 	}
 }
 
 // badCount warns of a count that is none.
-func (c *completion) badCount(prefix string) func(name string, value []byte) {
+func (c *enrichment) badCount(prefix string) func(name string, value []byte) {
 	return func(name string, value []byte) {
 		c.d.warn(Warning{Field: prefix + shortName(name), Problem: "a JSON " + jsonKind(value), want: "want a number of tokens"})
 		c.d.ignored.add(c.d.tables.named("usage"))
@@ -80,7 +78,7 @@ func (c *completion) badCount(prefix string) func(name string, value []byte) {
 }
 
 // add takes the counts of one place.
-func (c *completion) add(u *usage, at string) {
+func (c *enrichment) add(u *usage, at string) {
 	for i, n := range [...]count{u.input, u.output, u.total} {
 		if n.known {
 			c.counts[i].add(n.n, at)
@@ -88,17 +86,17 @@ func (c *completion) add(u *usage, at string) {
 	}
 }
 
-func (c *completion) usages() {
+func (c *enrichment) usages() {
 	var alone usage
-	var total *givenMember
-	c.members(givenUsage, func(m *givenMember) {
+	var total *providerMember
+	c.members(memberUsage, func(m *providerMember) {
 		if string(foldPlain(make([]byte, 0, maxMember), m.name)) == "totalusage" {
 			total = m
 			return
 		}
 		c.usage(m)
 	})
-	c.members(givenCount, func(m *givenMember) {
+	c.members(memberCount, func(m *providerMember) {
 		var buf [maxMember]byte
 		if m.value != nil {
 			alone.member(foldPlain(buf[:0], m.name), []byte(`"`+string(m.name)+`"`), m.value, c.badCount(""))
@@ -111,7 +109,7 @@ func (c *completion) usages() {
 	}
 }
 
-func (c *completion) usage(m *givenMember) {
+func (c *enrichment) usage(m *providerMember) {
 	name := shortName(string(m.name))
 	if string(m.value) == "null" {
 		return
@@ -129,15 +127,15 @@ func (c *completion) usage(m *givenMember) {
 const wantUsage = "an object with counts of tokens"
 
 // kindAt names the JSON type of a member's value.
-func (d *decoder) kindAt(m *givenMember) string {
+func (d *decoder) kindAt(m *providerMember) string {
 	if m.value == nil && d.data[m.start] != '{' && d.data[m.start] != '[' {
 		return "number that is not finite"
 	}
 	return jsonKind(d.data[m.start:])
 }
 
-func (c *completion) finishes() {
-	c.members(givenFinish, func(m *givenMember) {
+func (c *enrichment) finishes() {
+	c.members(memberFinish, func(m *providerMember) {
 		var s string
 		switch jsonKind(m.value) {
 		case "string":
@@ -159,7 +157,7 @@ func (c *completion) finishes() {
 }
 
 // finishReason takes a finish reason. Words for the same reason agree.
-func (c *completion) finishReason(s, at string) {
+func (c *enrichment) finishReason(s, at string) {
 	switch {
 	case s == "":
 	case c.finish.known && NormalFinish(s) == NormalFinish(c.finish.value):
@@ -169,15 +167,15 @@ func (c *completion) finishReason(s, at string) {
 }
 
 // request reads the body of the request.
-func (c *completion) request() {
-	c.members(givenRequest, func(m *givenMember) {
+func (c *enrichment) request() {
+	c.members(memberRequest, func(m *providerMember) {
 		body := m.value
 		if inner, ok := fieldNamed(body, "body"); ok { // as a log of HTTP has it
 			body = inner
 		}
 		in := newContentIf(body)
 		if _, ok := in.Turns(); !ok {
-			m.kind = givenSpread // the application's own
+			m.kind = memberSpread // the application's own
 			return
 		}
 		if c.e.Input.IsZero() {
@@ -192,7 +190,7 @@ func (c *completion) request() {
 			*c.e.Streaming = stream[0] == 't'
 		}
 		if s := f.text(fieldModel); isModelName(s) {
-			c.asks = s
+			c.requestModel = s
 		}
 	})
 }
@@ -206,14 +204,14 @@ func newContentIf(value []byte) Content {
 }
 
 // responses reads what whole responses say beside the answer.
-func (c *completion) responses() {
-	c.members(givenResponse, func(m *givenMember) {
+func (c *enrichment) responses() {
+	c.members(memberResponse, func(m *providerMember) {
 		if c.e.Output.IsZero() {
 			c.e.Output = newContentIf(m.value)
 		}
 		c.response(m.value, shortName(string(m.name)))
 	})
-	if at := c.d.given.response; at > 0 && !c.isResponse() {
+	if at := c.d.provided.response; at > 0 && !c.isResponse() {
 		scan := jsonscan.New(c.d.data, at-1)
 		t, _ := scan.Next()
 		scan.Skip(t)
@@ -227,7 +225,7 @@ func (c *completion) responses() {
 }
 
 // response reads a response that the event holds beside its output, or as its output.
-func (c *completion) response(raw []byte, at string) {
+func (c *enrichment) response(raw []byte, at string) {
 	isOutput := at == "output"
 	if isOutput && !mayHaveFacts(raw) && !c.isResponse() {
 		return
@@ -257,7 +255,7 @@ func (c *completion) response(raw []byte, at string) {
 }
 
 // apply fills in the fields that the event does not have.
-func (c *completion) apply() {
+func (c *enrichment) apply() {
 	e, d := c.e, c.d
 	for i, field := range [...]struct {
 		name string
@@ -268,16 +266,16 @@ func (c *completion) apply() {
 		}
 	}
 	for _, field := range [...]struct {
-		name  string
-		own   **float64
-		claim *claim[float64]
+		name      string
+		own       **float64
+		statement *statement[float64]
 	}{{"llm_latency_ms", &e.LatencyMS, &c.latency}, {"first_token_latency_ms", &e.FirstTokenLatencyMS, &c.first}} {
-		if *field.own == nil && settle(d, field.claim, field.name) {
-			*field.own = keep(&d.numbers, field.claim.value)
+		if *field.own == nil && settle(d, field.statement, field.name) {
+			*field.own = keep(&d.numbers, field.statement.value)
 		}
 	}
 	if !c.model.known {
-		c.model.value, c.model.known = c.asks, c.asks != ""
+		c.model.value, c.model.known = c.requestModel, c.requestModel != ""
 	}
 	if e.Model == "" && settle(d, &c.model, "model") {
 		e.Model = c.model.value
@@ -288,12 +286,12 @@ func (c *completion) apply() {
 }
 
 // settle reports whether a field has one value, and names it when it has several.
-func settle[T comparable](d *decoder, c *claim[T], field string) bool {
-	if c.other != "" {
-		d.warn(Warning{Field: field, Problem: c.at + " and " + c.other + " differ", want: "write " + field})
+func settle[T comparable](d *decoder, s *statement[T], field string) bool {
+	if s.other != "" {
+		d.warn(Warning{Field: field, Problem: s.at + " and " + s.other + " differ", want: "write " + field})
 	}
-	if c.other != "" || c.bad && !c.known {
+	if s.other != "" || s.bad && !s.known {
 		d.ignored.add(d.tables.named(field))
 	}
-	return c.known && c.other == ""
+	return s.known && s.other == ""
 }
