@@ -50,7 +50,7 @@ type Deps struct {
 
 // Pipeline evaluates events. It is safe for concurrent use.
 type Pipeline struct {
-	policy   atomic.Pointer[policy.Policy]
+	current  atomic.Pointer[revision]
 	redactor Redactor
 	keeper   CaseKeeper
 	recorder Recorder
@@ -62,6 +62,12 @@ type Pipeline struct {
 	withheld outage.Limiter // lines about cases without content
 }
 
+// revision is a policy while it is in use.
+type revision struct {
+	policy   *policy.Policy
+	replaced chan struct{} // closed when another one is in use
+}
+
 // New returns a pipeline. All dependencies are required.
 func New(p *policy.Policy, deps Deps) (*Pipeline, error) {
 	if p == nil || p.Sampler == nil {
@@ -71,16 +77,18 @@ func New(p *policy.Policy, deps Deps) (*Pipeline, error) {
 		return nil, errors.New("pipeline: redactor, keeper, recorder and log are required")
 	}
 	pl := &Pipeline{redactor: deps.Redactor, keeper: deps.Keeper, recorder: deps.Recorder, log: deps.Log}
-	pl.policy.Store(p)
+	pl.current.Store(&revision{p, make(chan struct{})})
 	return pl, nil
 }
 
 // Policy returns the policy in use.
-func (p *Pipeline) Policy() *policy.Policy { return p.policy.Load() }
+func (p *Pipeline) Policy() *policy.Policy { return p.current.Load().policy }
 
 // Replace replaces the policy. Events in flight finish under the policy with which
-// they began.
-func (p *Pipeline) Replace(next *policy.Policy) { p.policy.Store(next) }
+// they began, except those that wait for a model: they are evaluated anew.
+func (p *Pipeline) Replace(next *policy.Policy) {
+	close(p.current.Swap(&revision{next, make(chan struct{})}).replaced)
+}
 
 // RememberRequests makes the pipeline remember the requests that it is given from now on,
 // for feedback on them. Otherwise it begins to with the first feedback that lacks its
@@ -91,7 +99,7 @@ func (p *Pipeline) RememberRequests() { p.requests.begin() }
 // message, and counts it if so. Handle decides by the same headers, unless the body is
 // another kind of event than they say. It allocates nothing.
 func (p *Pipeline) Skip(m *event.Message) bool {
-	plan, ok := p.policy.Load().Sampler.Skip(m.Headers)
+	plan, ok := p.Policy().Sampler.Skip(m.Headers)
 	if !ok {
 		return false
 	}
@@ -125,28 +133,32 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	}
 	e.Join(headers)
 	p.logIDs(ctx, e)
-	pol := p.policy.Load()
-	plan, ok := eval.Plan{}, false
-	if areOf(headers, e.Kind) {
-		plan, ok = pol.Sampler.DecideHeaders(headers)
-	}
-	if !ok {
-		env := e.Envelope()
-		plan = pol.Sampler.Decide(&env)
-	}
+	rev := p.current.Load()
+	plan := decide(rev.policy, e, headers)
+	original := e
 	if e.Kind == event.KindUserFeedback {
 		e = p.requests.complete(e)
 	} else {
 		p.requests.add(e)
 	}
 	r := &eval.Report{Event: e, Plan: plan, Started: started}
-	if len(r.Plan.Picks) == 0 {
-		p.recorder.Skipped(plan.Skipped(), 1)
-		return r, nil
+	red := redaction{redactor: p.redactor}
+	for {
+		if len(r.Plan.Picks) == 0 {
+			p.recorder.Skipped(r.Plan.Skipped(), 1)
+			return r, nil
+		}
+		if red.event == nil {
+			r.Event = p.redactor.Names(e) // the plan is that of the original: the headers are not redacted
+			red.event = r.Event
+		}
+		var released bool
+		if r.Verdicts, released = p.verdicts(ctx, rev, r, &red); !released || ctx.Err() != nil {
+			break
+		}
+		rev = p.current.Load()
+		r.Plan = decide(rev.policy, original, headers)
 	}
-	r.Event = p.redactor.Names(e) // the plan is that of the original: the headers are not redacted
-	red := redaction{redactor: p.redactor, event: r.Event}
-	r.Verdicts = p.verdicts(ctx, pol, r, &red)
 	r.Duration = time.Since(started)
 	if err := ctx.Err(); err != nil {
 		return nil, err // the stop may have cut verdicts short: another worker evaluates the event
@@ -160,6 +172,17 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	}
 	p.recorder.Report(r)
 	return r, nil
+}
+
+// decide returns which evaluators of a policy are to run on an event.
+func decide(pol *policy.Policy, e *event.Event, headers []event.Header) eval.Plan {
+	if areOf(headers, e.Kind) {
+		if plan, ok := pol.Sampler.DecideHeaders(headers); ok {
+			return plan
+		}
+	}
+	env := e.Envelope()
+	return pol.Sampler.Decide(&env)
 }
 
 // areOf reports whether headers are those of an event of the kind. A rating is no request

@@ -51,7 +51,7 @@ func (h *hold) waits() bool { return h.most > 0 && time.Since(h.downSince) < h.m
 // and reports whether to evaluate again. It does when a fault of this machine ended the
 // only call, and when the model is down and last answered less than the time of
 // [Endpoint.SetMaxWait] ago. Then it first waits until the model answers somebody or may
-// be tried again, at most until ctx ends or released is closed, when it returns false.
+// be tried again, or until released is closed. When ctx ends it returns false.
 //
 // An evaluation that finds the model down three times while others get answers has
 // trouble of its own, and is not repeated.
@@ -112,7 +112,6 @@ func (w *holdout) again(ctx context.Context, released <-chan struct{}, err error
 	case <-news:
 	case <-timer.C:
 	case <-released:
-		return false
 	case <-ctx.Done():
 		return false
 	}

@@ -86,7 +86,10 @@ func TestMachineFaults(t *testing.T) {
 // model, whether its own deadline passed or its connection is gone. Others count as ever.
 func TestSuspension(t *testing.T) {
 	t.Parallel()
-	hangs := func(ctx context.Context) error { <-ctx.Done(); return classify(ctx, ctx.Err(), &exchange{began: time.Now()}) }
+	hangs := func(ctx context.Context) error {
+		<-ctx.Done()
+		return classify(ctx, ctx.Err(), &exchange{began: time.Now()})
+	}
 	cut := func(context.Context) error { return down() }
 	for name, tt := range map[string]struct {
 		stopped time.Duration // before the call ends
