@@ -132,8 +132,10 @@ func (b *Builder) Build(c *Config) (*Policy, error) {
 			old.endpoint.Close() // drops idle connections only: events in flight may still use it
 		}
 	}
-	for _, m := range models {
-		m.endpoint.SetMaxWait(c.Judges.wait())
+	if b.deps.Patience == nil {
+		for _, m := range models {
+			m.endpoint.SetMaxWait(c.Judges.wait())
+		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -249,6 +249,11 @@ func (a *App) gauge() {
 	a.telemetry.StoreDown(!since.IsZero())
 	a.telemetry.KafkaDown(s.Down())
 	a.telemetry.PartitionsDown(s.PartitionsDown())
+	waiting := 0
+	for _, m := range a.builder.Models() {
+		waiting += m.Held
+	}
+	a.telemetry.JudgesHeld(waiting)
 	held := make([]int, len(s.Partitions))
 	for i, p := range s.Partitions {
 		held[i] = p.Partition
