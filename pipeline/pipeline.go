@@ -48,9 +48,15 @@ type Deps struct {
 	Log      *slog.Logger
 }
 
+// ErrStopped ends an event that would have to wait for a model although [Pipeline.Stop] was
+// called. It has no end yet, and is to be evaluated by another worker.
+var ErrStopped = errors.New("pipeline: stopped while the event waits for a model")
+
 // Pipeline evaluates events. It is safe for concurrent use.
 type Pipeline struct {
 	current  atomic.Pointer[revision]
+	stopped  atomic.Bool
+	atOnce   chan struct{} // closed
 	redactor Redactor
 	keeper   CaseKeeper
 	recorder Recorder
@@ -76,7 +82,8 @@ func New(p *policy.Policy, deps Deps) (*Pipeline, error) {
 	if deps.Redactor == nil || deps.Keeper == nil || deps.Recorder == nil || deps.Log == nil {
 		return nil, errors.New("pipeline: redactor, keeper, recorder and log are required")
 	}
-	pl := &Pipeline{redactor: deps.Redactor, keeper: deps.Keeper, recorder: deps.Recorder, log: deps.Log}
+	pl := &Pipeline{redactor: deps.Redactor, keeper: deps.Keeper, recorder: deps.Recorder, log: deps.Log, atOnce: make(chan struct{})}
+	close(pl.atOnce)
 	pl.current.Store(&revision{p, make(chan struct{})})
 	return pl, nil
 }
@@ -88,6 +95,19 @@ func (p *Pipeline) Policy() *policy.Policy { return p.current.Load().policy }
 // they began, except those that wait for a model: they are evaluated anew.
 func (p *Pipeline) Replace(next *policy.Policy) {
 	close(p.current.Swap(&revision{next, make(chan struct{})}).replaced)
+}
+
+// Stop makes events that wait for a model, now and later, return [ErrStopped] at once.
+// Other events go on.
+func (p *Pipeline) Stop() {
+	p.stopped.Store(true)
+	for {
+		rev := p.current.Load()
+		if p.current.CompareAndSwap(rev, &revision{rev.policy, make(chan struct{})}) {
+			close(rev.replaced)
+			return
+		}
+	}
 }
 
 // RememberRequests makes the pipeline remember the requests that it is given from now on,
@@ -108,7 +128,7 @@ func (p *Pipeline) Skip(m *event.Message) bool {
 }
 
 // Handle evaluates one message. A permanent error asks for a dead letter. Any
-// other error is the context's: the message has to be handed over again.
+// other error is the context's, or [ErrStopped]: the message has to be handed over again.
 func (p *Pipeline) Handle(ctx context.Context, m event.Message) error {
 	_, err := p.evaluate(ctx, m.Value, m.Headers)
 	return err
@@ -155,6 +175,9 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 		var released bool
 		if r.Verdicts, released = p.verdicts(ctx, rev, r, &red); !released || ctx.Err() != nil {
 			break
+		}
+		if p.stopped.Load() {
+			return nil, ErrStopped
 		}
 		rev = p.current.Load()
 		r.Plan = decide(rev.policy, original, headers)

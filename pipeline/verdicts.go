@@ -16,7 +16,7 @@ import (
 
 // verdicts runs the evaluators that the plan picked: those without a network
 // first, in order, then the judges in parallel. released says that a judge stopped waiting
-// for its model because another policy is in use.
+// for its model because another policy is in use, or the pipeline stops.
 func (p *Pipeline) verdicts(ctx context.Context, rev *revision, r *eval.Report, red *redaction) (out []eval.Verdict, released bool) {
 	pol := rev.policy
 	out = make([]eval.Verdict, len(r.Plan.Picks))
@@ -62,7 +62,8 @@ func (p *Pipeline) judge(ctx context.Context, rev *revision, ev policy.Evaluator
 
 // verdict runs one evaluator, again while it says so, and turns an error into a verdict.
 // Each run has the evaluator's time limit, which the waits between them do not use up.
-// released says that the evaluator did not run again because another policy is in use.
+// released says that the evaluator did not run again because another policy is in use, or
+// the pipeline stops.
 func (p *Pipeline) verdict(ctx context.Context, rev *revision, ev policy.Evaluator, e *event.Event) (v eval.Verdict, released bool) {
 	var again policy.Again
 	var usage *eval.Usage // of the runs that failed
@@ -79,9 +80,13 @@ func (p *Pipeline) verdict(ctx context.Context, rev *revision, ev policy.Evaluat
 			if again == nil {
 				again = ev.Again()
 			}
-			if again(ctx, rev.replaced, err) {
+			released := rev.replaced
+			if p.stopped.Load() { // it does not wait then
+				released = p.atOnce
+			}
+			if again(ctx, released, err) {
 				usage = v.Usage
-				if rev != p.current.Load() {
+				if p.stopped.Load() || rev != p.current.Load() {
 					return v, true
 				}
 				continue
