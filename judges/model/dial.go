@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 )
@@ -44,7 +45,7 @@ func (d *dialer) DialContext(caller context.Context, network, address string) (n
 	if ip, err := netip.ParseAddr(host); err == nil {
 		addresses = []netip.Addr{ip}
 	} else if addresses, err = d.lookup(ctx, "ip", host); err != nil {
-		return nil, d.explain(ctx, network, err)
+		return nil, d.explain(ctx, network, errors.Join(spareDescriptor(), err))
 	}
 	c, err := d.race(ctx, network, port, mixed(addresses))
 	if err != nil {
@@ -59,6 +60,16 @@ func (d *dialer) explain(ctx context.Context, network string, err error) error {
 		return err
 	}
 	return &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("%w: %v", errConnectTimeout, d.timeout)}
+}
+
+// spareDescriptor returns why no file can be opened; nil: one can. The resolver of the C
+// library reports a name that does not exist when it is out of descriptors.
+func spareDescriptor() error {
+	f, err := os.Open(os.DevNull)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // attempt is the end of one attempt to connect.

@@ -82,6 +82,49 @@ func TestMachineFaults(t *testing.T) {
 	}
 }
 
+// starved makes [TestNoDescriptors] the process without descriptors.
+const starved = "EVALWORKER_TEST_STARVED"
+
+// TestNoDescriptors: a process that is out of descriptors says so, whether the server has a
+// name or an address.
+func TestNoDescriptors(t *testing.T) {
+	if os.Getenv(starved) == "" {
+		t.Parallel()
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestNoDescriptors$")
+		child.Env = append(os.Environ(), starved+"=1")
+		if out, err := child.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	var models []*Endpoint
+	for _, server := range []string{"http://127.0.0.1:9", "http://llm.internal"} {
+		models = append(models, endpoint(t, http.NotFoundHandler(), func(c *Config, _ *Deps) { c.BaseURL = server }))
+	}
+	var files []*os.File
+	defer func() {
+		for _, f := range files {
+			_ = f.Close()
+		}
+	}()
+	limit := syscall.Rlimit{Cur: 64, Max: 64}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		f, err := os.Open(os.DevNull)
+		if err != nil {
+			break
+		}
+		files = append(files, f)
+	}
+	for _, m := range models {
+		if _, err := m.breaker.Complete(t.Context(), ask()); eval.ReasonOf(err) != eval.ReasonLocal || !strings.Contains(err.Error(), "too many open files") {
+			t.Errorf("%s: %v", m.Server(), err)
+		}
+	}
+}
+
 // TestSuspension: a call during which the process did not run says nothing about the
 // model, whether its own deadline passed or its connection is gone. Others count as ever.
 func TestSuspension(t *testing.T) {
