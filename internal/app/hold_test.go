@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -136,6 +137,36 @@ func TestModelDownOverStop(t *testing.T) {
 		t.Errorf("evaluations (-want +got):\n%s", d)
 	}
 	if d := cmp.Diff(map[eval.Outcome]int{eval.OutcomePass: 2*len(events) + len(quiet)}, w.seen.outcomes()); d != "" {
+		t.Errorf("verdicts (-want +got):\n%s", d)
+	}
+}
+
+// TestModelDownOverRebalance: a worker whose events wait stays in the group, shares its
+// partitions with one that joins, and each event is evaluated once.
+func TestModelDownOverRebalance(t *testing.T) {
+	t.Parallel()
+	w, up := outage(t)
+	first := w.start(w.load(w.configure(holdPolicy)))
+	events := numbered("event", 20, "an answer")
+	w.emit(t.Context(), events...)
+	first.waits(len(events))
+	w.database = "sqlite:" + filepath.Join(w.dir, "second.db")
+	second := w.start(w.load(w.configure(holdPolicy)))
+	eventually(t, "partitions are shared, and events wait at both", func() bool {
+		a, b := first.Status(), second.Status()
+		return len(a.Consumer.Partitions) == partitions/2 && len(b.Consumer.Partitions) == partitions/2 &&
+			a.Models[0].Held > 0 && a.Models[0].Held+b.Models[0].Held == len(events)
+	})
+	up()
+	eventually(t, "all are evaluated", func() bool {
+		return first.Status().Events.Consumed+second.Status().Events.Consumed == int64(len(events))
+	})
+	first.halt()
+	second.halt()
+	if d := cmp.Diff(once(events), w.seen.evaluated()); d != "" {
+		t.Errorf("evaluations (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(map[eval.Outcome]int{eval.OutcomePass: len(events)}, w.seen.outcomes()); d != "" {
 		t.Errorf("verdicts (-want +got):\n%s", d)
 	}
 }

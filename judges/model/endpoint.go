@@ -84,7 +84,8 @@ var _ judges.Describer = (*Endpoint)(nil)
 //	breaker           before the rate limit, so that a call turned away uses no turn
 //	rateLimit         calls a minute, and the pause of all that the server asks for
 //	patientCalls      what the calls say to the patience; only in a batch
-//	callObserver      the timeout of one call, which the queues above do not use up
+//	callObserver      the timeout of one call, which the queues above do not use up, and
+//	                  whether a fault of this machine ended it
 //	client            one call
 func New(cfg Config, deps Deps) (*Endpoint, error) {
 	if err := cfg.Validate().Err(); err != nil {
