@@ -23,6 +23,7 @@ const (
 	ReasonQuota         Reason = "quota"          // the account's quota or credit is used up
 	ReasonUnavailable   Reason = "unavailable"    // the model cannot be reached or answers 5xx
 	ReasonBreakerOpen   Reason = "breaker_open"   // not called, because recent calls failed
+	ReasonLocal         Reason = "local"          // this machine could not make the call: no descriptor, or the process did not run
 	ReasonAuth          Reason = "auth"           // key or permission refused
 	ReasonBadRequest    Reason = "bad_request"    // the model's server refused the request
 	ReasonRefused       Reason = "refused"        // the model declined to judge
@@ -41,7 +42,7 @@ func PermanentReasons() []Reason {
 // Reasons returns the closed set, in the order above.
 func Reasons() []Reason {
 	return append(PermanentReasons(),
-		ReasonTimeout, ReasonCanceled, ReasonRateLimited, ReasonQuota, ReasonUnavailable, ReasonBreakerOpen,
+		ReasonTimeout, ReasonCanceled, ReasonRateLimited, ReasonQuota, ReasonUnavailable, ReasonBreakerOpen, ReasonLocal,
 		ReasonAuth, ReasonBadRequest, ReasonRefused, ReasonContentFilter, ReasonTruncated, ReasonUnparsable,
 		ReasonRedaction, ReasonInternal)
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/evalworker/evalworker/eval"
@@ -61,6 +62,18 @@ func (p *Pipeline) logIDs(ctx context.Context, e *event.Event) {
 type failureKind struct {
 	eval   string
 	reason eval.Reason
+	cause  string // of few, such as a certificate that has ended; empty: the reason is enough
+}
+
+// causeOf returns the cause that an error names by a method Cause() string.
+func causeOf(err error) string {
+	if e, ok := errors.AsType[interface {
+		error
+		Cause() string
+	}](err); ok {
+		return e.Cause()
+	}
+	return ""
 }
 
 // logFailure logs a failed evaluation: the first of its kind as a warning, further
@@ -73,7 +86,7 @@ func (p *Pipeline) logFailure(ctx context.Context, e *event.Event, ev policy.Eva
 	if reason == eval.ReasonCanceled {
 		return
 	}
-	limiter, _ := p.failures.LoadOrStore(failureKind{ev.Name(), reason}, &outage.Limiter{})
+	limiter, _ := p.failures.LoadOrStore(failureKind{ev.Name(), reason, causeOf(err)}, &outage.Limiter{})
 	n, due := limiter.(*outage.Limiter).Allow()
 	if !due {
 		return

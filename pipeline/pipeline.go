@@ -48,9 +48,15 @@ type Deps struct {
 	Log      *slog.Logger
 }
 
+// ErrStopped ends an event that would have to wait for a model although [Pipeline.Stop] was
+// called. It has no end yet, and is to be evaluated by another worker.
+var ErrStopped = errors.New("pipeline: stopped while the event waits for a model")
+
 // Pipeline evaluates events. It is safe for concurrent use.
 type Pipeline struct {
-	policy   atomic.Pointer[policy.Policy]
+	current  atomic.Pointer[revision]
+	stopped  atomic.Bool
+	atOnce   chan struct{} // closed
 	redactor Redactor
 	keeper   CaseKeeper
 	recorder Recorder
@@ -62,6 +68,12 @@ type Pipeline struct {
 	withheld outage.Limiter // lines about cases without content
 }
 
+// revision is a policy while it is in use.
+type revision struct {
+	policy   *policy.Policy
+	replaced chan struct{} // closed when another one is in use
+}
+
 // New returns a pipeline. All dependencies are required.
 func New(p *policy.Policy, deps Deps) (*Pipeline, error) {
 	if p == nil || p.Sampler == nil {
@@ -70,17 +82,33 @@ func New(p *policy.Policy, deps Deps) (*Pipeline, error) {
 	if deps.Redactor == nil || deps.Keeper == nil || deps.Recorder == nil || deps.Log == nil {
 		return nil, errors.New("pipeline: redactor, keeper, recorder and log are required")
 	}
-	pl := &Pipeline{redactor: deps.Redactor, keeper: deps.Keeper, recorder: deps.Recorder, log: deps.Log}
-	pl.policy.Store(p)
+	pl := &Pipeline{redactor: deps.Redactor, keeper: deps.Keeper, recorder: deps.Recorder, log: deps.Log, atOnce: make(chan struct{})}
+	close(pl.atOnce)
+	pl.current.Store(&revision{p, make(chan struct{})})
 	return pl, nil
 }
 
 // Policy returns the policy in use.
-func (p *Pipeline) Policy() *policy.Policy { return p.policy.Load() }
+func (p *Pipeline) Policy() *policy.Policy { return p.current.Load().policy }
 
 // Replace replaces the policy. Events in flight finish under the policy with which
-// they began.
-func (p *Pipeline) Replace(next *policy.Policy) { p.policy.Store(next) }
+// they began, except those that wait for a model: they are evaluated anew.
+func (p *Pipeline) Replace(next *policy.Policy) {
+	close(p.current.Swap(&revision{next, make(chan struct{})}).replaced)
+}
+
+// Stop makes events that wait for a model, now and later, return [ErrStopped] at once.
+// Other events go on.
+func (p *Pipeline) Stop() {
+	p.stopped.Store(true)
+	for {
+		rev := p.current.Load()
+		if p.current.CompareAndSwap(rev, &revision{rev.policy, make(chan struct{})}) {
+			close(rev.replaced)
+			return
+		}
+	}
+}
 
 // RememberRequests makes the pipeline remember the requests that it is given from now on,
 // for feedback on them. Otherwise it begins to with the first feedback that lacks its
@@ -91,7 +119,7 @@ func (p *Pipeline) RememberRequests() { p.requests.begin() }
 // message, and counts it if so. Handle decides by the same headers, unless the body is
 // another kind of event than they say. It allocates nothing.
 func (p *Pipeline) Skip(m *event.Message) bool {
-	plan, ok := p.policy.Load().Sampler.Skip(m.Headers)
+	plan, ok := p.Policy().Sampler.Skip(m.Headers)
 	if !ok {
 		return false
 	}
@@ -100,7 +128,7 @@ func (p *Pipeline) Skip(m *event.Message) bool {
 }
 
 // Handle evaluates one message. A permanent error asks for a dead letter. Any
-// other error is the context's: the message has to be handed over again.
+// other error is the context's, or [ErrStopped]: the message has to be handed over again.
 func (p *Pipeline) Handle(ctx context.Context, m event.Message) error {
 	_, err := p.evaluate(ctx, m.Value, m.Headers)
 	return err
@@ -125,28 +153,35 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	}
 	e.Join(headers)
 	p.logIDs(ctx, e)
-	pol := p.policy.Load()
-	plan, ok := eval.Plan{}, false
-	if areOf(headers, e.Kind) {
-		plan, ok = pol.Sampler.DecideHeaders(headers)
-	}
-	if !ok {
-		env := e.Envelope()
-		plan = pol.Sampler.Decide(&env)
-	}
+	rev := p.current.Load()
+	plan := decide(rev.policy, e, headers)
+	original := e
 	if e.Kind == event.KindUserFeedback {
 		e = p.requests.complete(e)
 	} else {
 		p.requests.add(e)
 	}
 	r := &eval.Report{Event: e, Plan: plan, Started: started}
-	if len(r.Plan.Picks) == 0 {
-		p.recorder.Skipped(plan.Skipped(), 1)
-		return r, nil
+	red := redaction{redactor: p.redactor}
+	for {
+		if len(r.Plan.Picks) == 0 {
+			p.recorder.Skipped(r.Plan.Skipped(), 1)
+			return r, nil
+		}
+		if red.event == nil {
+			r.Event = p.redactor.Names(e) // the plan is that of the original: the headers are not redacted
+			red.event = r.Event
+		}
+		var released bool
+		if r.Verdicts, released = p.verdicts(ctx, rev, r, &red); !released || ctx.Err() != nil {
+			break
+		}
+		if p.stopped.Load() {
+			return nil, ErrStopped
+		}
+		rev = p.current.Load()
+		r.Plan = decide(rev.policy, original, headers)
 	}
-	r.Event = p.redactor.Names(e) // the plan is that of the original: the headers are not redacted
-	red := redaction{redactor: p.redactor, event: r.Event}
-	r.Verdicts = p.verdicts(ctx, pol, r, &red)
 	r.Duration = time.Since(started)
 	if err := ctx.Err(); err != nil {
 		return nil, err // the stop may have cut verdicts short: another worker evaluates the event
@@ -160,6 +195,17 @@ func (p *Pipeline) evaluate(ctx context.Context, value []byte, headers []event.H
 	}
 	p.recorder.Report(r)
 	return r, nil
+}
+
+// decide returns which evaluators of a policy are to run on an event.
+func decide(pol *policy.Policy, e *event.Event, headers []event.Header) eval.Plan {
+	if areOf(headers, e.Kind) {
+		if plan, ok := pol.Sampler.DecideHeaders(headers); ok {
+			return plan
+		}
+	}
+	env := e.Envelope()
+	return pol.Sampler.Decide(&env)
 }
 
 // areOf reports whether headers are those of an event of the kind. A rating is no request

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/evalworker/evalworker/eval"
@@ -14,64 +15,102 @@ import (
 )
 
 // verdicts runs the evaluators that the plan picked: those without a network
-// first, in order, then the judges in parallel.
-func (p *Pipeline) verdicts(ctx context.Context, pol *policy.Policy, r *eval.Report, red *redaction) []eval.Verdict {
-	out := make([]eval.Verdict, len(r.Plan.Picks))
-	var judges []int
+// first, in order, then the judges in parallel. released says that a judge stopped waiting
+// for its model because another policy is in use, or the pipeline stops.
+func (p *Pipeline) verdicts(ctx context.Context, rev *revision, r *eval.Report, red *redaction) (out []eval.Verdict, released bool) {
+	pol := rev.policy
+	out = make([]eval.Verdict, len(r.Plan.Picks))
+	var toJudge []int
 	for i, pick := range r.Plan.Picks {
 		switch {
 		case pick.Evaluator < 0:
 			out[i] = eval.Feedback(r.Event, pol.RatingScale)
 			out[i].Started, out[i].Duration = r.Started, time.Since(r.Started)
 		case pol.Evaluators[pick.Evaluator].Judge():
-			judges = append(judges, i)
+			toJudge = append(toJudge, i)
 		default:
-			out[i] = p.verdict(ctx, pol.Evaluators[pick.Evaluator], r.Event)
+			out[i], _ = p.verdict(ctx, rev, pol.Evaluators[pick.Evaluator], r.Event)
 		}
 	}
 	var calls sync.WaitGroup
-	for _, i := range judges {
-		calls.Go(func() { out[i] = p.judge(ctx, pol.Evaluators[r.Plan.Picks[i].Evaluator], red) })
+	var anyReleased atomic.Bool
+	for _, i := range toJudge {
+		calls.Go(func() {
+			var released bool
+			if out[i], released = p.judge(ctx, rev, pol.Evaluators[r.Plan.Picks[i].Evaluator], red); released {
+				anyReleased.Store(true)
+			}
+		})
 	}
 	calls.Wait()
 	for i, pick := range r.Plan.Picks {
 		out[i].Probability, out[i].Rule = pick.Probability, pick.Rule
 	}
-	return out
+	return out, anyReleased.Load()
 }
 
 // judge returns a judge's verdict on redacted content. Content that cannot be
 // redacted is not shown to it.
-func (p *Pipeline) judge(ctx context.Context, ev policy.Evaluator, red *redaction) eval.Verdict {
+func (p *Pipeline) judge(ctx context.Context, rev *revision, ev policy.Evaluator, red *redaction) (v eval.Verdict, released bool) {
 	e, err := red.redacted()
 	if err != nil {
 		p.logFailure(ctx, red.event, ev, err)
-		return failed(ev, time.Now(), err)
+		return failed(ev, time.Now(), err), false
 	}
-	return p.verdict(ctx, ev, e)
+	return p.verdict(ctx, rev, ev, e)
 }
 
-// verdict runs one evaluator and turns an error into a verdict.
-func (p *Pipeline) verdict(ctx context.Context, ev policy.Evaluator, e *event.Event) eval.Verdict {
+// verdict runs one evaluator, again while it says so, and turns an error into a verdict.
+// Each run has the evaluator's time limit, which the waits between them do not use up.
+// released says that the evaluator did not run again because another policy is in use, or
+// the pipeline stops.
+func (p *Pipeline) verdict(ctx context.Context, rev *revision, ev policy.Evaluator, e *event.Event) (v eval.Verdict, released bool) {
+	var again policy.Again
+	var usage *eval.Usage // of the runs that failed
+	for {
+		started := time.Now()
+		v, err := p.run(ctx, ev, e)
+		v.Usage = policy.AddUsage(usage, v.Usage)
+		if err == nil {
+			v.Eval, v.Type, v.Version = ev.Name(), ev.Type(), ev.Version()
+			v.Started, v.Duration = started, time.Since(started)
+			return v, false
+		}
+		if ev.Again != nil {
+			if again == nil {
+				again = ev.Again()
+			}
+			released := rev.replaced
+			if p.stopped.Load() { // it does not wait then
+				released = p.atOnce
+			}
+			if again(ctx, released, err) {
+				usage = v.Usage
+				if p.stopped.Load() || rev != p.current.Load() {
+					return v, true
+				}
+				continue
+			}
+		}
+		p.logFailure(ctx, e, ev, err)
+		f := failed(ev, started, err)
+		f.Usage = v.Usage // failed calls cost money too
+		return f, false
+	}
+}
+
+// run runs one evaluator within its time limit.
+func (p *Pipeline) run(ctx context.Context, ev policy.Evaluator, e *event.Event) (eval.Verdict, error) {
 	if ev.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, ev.Timeout)
 		defer cancel()
 	}
-	started := time.Now()
 	v, err := guarded(ctx, ev, e)
 	if err == nil && v.Outcome == eval.OutcomeError {
 		err = eval.WithReason(eval.ReasonInternal, errors.New("no outcome"))
 	}
-	if err != nil {
-		p.logFailure(ctx, e, ev, err)
-		f := failed(ev, started, err)
-		f.Usage = v.Usage // failed calls cost money too
-		return f
-	}
-	v.Eval, v.Type, v.Version = ev.Name(), ev.Type(), ev.Version()
-	v.Started, v.Duration = started, time.Since(started)
-	return v
+	return v, err
 }
 
 // guarded turns a panic of an evaluation into an error: one bad rule must not stop

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -40,6 +41,22 @@ type Evaluator struct {
 	eval.Evaluator
 	// Timeout bounds one evaluation, retries included. 0: only the event's own bound.
 	Timeout time.Duration
+	// Again returns a function for one evaluation; nil: a failure is final.
+	Again func() Again
+}
+
+// Again is called after each failure of an evaluation, and reports whether to evaluate
+// once more. It may wait before, at most until released is closed, or ctx ends and it
+// returns false.
+type Again = func(ctx context.Context, released <-chan struct{}, err error) bool
+
+// AddUsage returns what two runs of an evaluator used; nil when neither used a model.
+func AddUsage(before, last *eval.Usage) *eval.Usage {
+	if before == nil || last == nil {
+		return cmp.Or(before, last)
+	}
+	sum := judges.AddUsage(*before, *last)
+	return &sum
 }
 
 // Judge reports whether the evaluator calls a model.
@@ -94,6 +111,9 @@ func (b *Builder) Build(c *Config) (*Policy, error) {
 			var m builtModel
 			if m, err = b.model(jc.Model, c, models); err == nil {
 				built.Evaluator, err = judges.New(jc, rubrics[jc.Rubric], m.endpoint)
+				if b.deps.Patience == nil { // which waits by itself
+					built.Again = m.endpoint.Again
+				}
 			}
 		} else {
 			built.Evaluator, err = validators.New(e.ValidatorConfig(), schemas)
@@ -110,6 +130,11 @@ func (b *Builder) Build(c *Config) (*Policy, error) {
 	for name, old := range b.models {
 		if models[name].endpoint != old.endpoint {
 			old.endpoint.Close() // drops idle connections only: events in flight may still use it
+		}
+	}
+	if b.deps.Patience == nil {
+		for _, m := range models {
+			m.endpoint.SetMaxWait(c.Judges.wait())
 		}
 	}
 	b.mu.Lock()
@@ -129,7 +154,7 @@ func (b *Builder) model(name string, c *Config, models map[string]builtModel) (b
 		m = old
 	} else {
 		var err error
-		m.endpoint, err = model.New(m.cfg, model.Deps{Log: b.deps.Log, Observe: b.deps.Observe, Patience: b.deps.Patience})
+		m.endpoint, err = model.New(m.cfg, model.Deps{Log: b.deps.Log, Entry: "models." + name, Observe: b.deps.Observe, Patience: b.deps.Patience})
 		if faults, ok := errors.AsType[fault.List](err); ok {
 			var under fault.List
 			under.Under("models."+name, faults)

@@ -43,6 +43,9 @@ func TestModelsLiveOn(t *testing.T) {
 		}
 		return out
 	}
+	if p, err := NewBuilder(Deps{Patience: &model.Patience{}}).Build(revision("judge-large")); err != nil || p.Evaluators[0].Again != nil {
+		t.Errorf("a batch waits twice: %v", err)
+	}
 	first := build(revision("judge-large"))
 	if len(first) != 2 {
 		t.Errorf("%d models for three judges on two, want 2", len(first))

@@ -35,6 +35,7 @@ func (p *Policy) Changes(before *Policy) []string {
 		d.evaluators(before.Effective(), p.Effective(), before.Config, p.Config)
 		d.rules(before.Effective().Rules, p.Effective().Rules)
 		d.changed("feedback", keys(before.Config.Feedback, p.Config.Feedback))
+		d.changed("judges", keys(before.Config.Judges, p.Config.Judges))
 		d.models(before.Config.Models, p.Config.Models)
 		d.named("schema", before.schemas, p.schemas)
 		d.named("rubric", digests(before), digests(p))
@@ -245,7 +246,7 @@ func keys[T any](a, b T, except ...string) []string {
 }
 
 // publicTexts are the keys whose texts name something and hold nothing private.
-var publicTexts = []string{"model", "rubric", "schema", "api", "api_version", "format", "reasoning_effort"}
+var publicTexts = []string{"model", "rubric", "schema", "api", "api_version", "format", "reasoning_effort", "when_down"}
 
 // value returns a value of a key as people write it; empty when it is better not shown.
 func value(key string, v reflect.Value) string {

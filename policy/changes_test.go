@@ -82,6 +82,9 @@ func TestChanges(t *testing.T) {
 		{"upstream", func(c *policy.Config) { c.Sampling.Upstream = sampler.UpstreamTraces }, []string{"sampling.upstream none -> traces"}},
 		{"salt", func(c *policy.Config) { c.Sampling.Salt = "other" }, []string{"sampling.salt changed: another sample of the same size is drawn"}},
 		{"scale of ratings", func(c *policy.Config) { c.Feedback.RatingMax = new(5.0) }, []string{"feedback: rating_max unset -> 5"}},
+		{"models that are down", func(c *policy.Config) {
+			c.Judges.WhenDown, c.Judges.MaxWait = policy.WhenDownWait, time.Hour
+		}, []string{"judges: when_down error -> wait, max_wait 10m0s -> 1h0m0s"}},
 		{"own rate", func(c *policy.Config) { c.Evaluators[1].Rate = new(0.25) }, []string{"evaluator short: rate 0.5 -> 0.25"}},
 		{"own rate for the default", func(c *policy.Config) { c.Evaluators[2].Rate = new(0.05) }, []string{"evaluator tone: rate 0.05 (default) -> 0.05"}},
 		{"no own rate", func(c *policy.Config) { c.Evaluators[1].Rate = nil }, []string{"evaluator short: rate 0.5 -> 1 (default)"}},

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/base/fault"
@@ -29,9 +30,45 @@ type Config struct {
 	Schemas    string                  `yaml:"schemas" doc:"Folder of JSON Schemas, NAME.json, relative to this file."`
 	Rubrics    string                  `yaml:"rubrics" doc:"Folder of rubrics, NAME.yaml, relative to this file; they add to the built-in ones; one of the same name replaces a built-in."`
 	Models     map[string]model.Config `yaml:"models" doc:"Models that judges ask, by a name of your choice, behind any OpenAI-compatible server."`
+	Judges     JudgesConfig            `yaml:"judges" doc:"What all judges do while their model is down."`
 	Evaluators []EvaluatorConfig       `yaml:"evaluators" doc:"What is checked and judged. Each entry has a name, a type and the options of its type."`
 	Sampling   sampler.Config          `yaml:"sampling" doc:"Which events are evaluated."`
 	Feedback   FeedbackConfig          `yaml:"feedback" doc:"How users' ratings are read."`
+}
+
+// JudgesConfig says what judges do while the server of their model cannot be reached or
+// does not answer in time. A server that refuses or limits calls is not down.
+type JudgesConfig struct {
+	// WhenDown is [WhenDownError] or [WhenDownWait].
+	WhenDown string `yaml:"when_down" doc:"While a model is down: error (verdicts are errors, and events go on) or wait (events that need the model wait, and intake stalls behind them)."`
+	// MaxWait bounds the wait, from the model's last answer on.
+	MaxWait time.Duration `yaml:"max_wait" doc:"With wait: time without an answer of the model after which verdicts are errors until it answers again."`
+}
+
+// What judges do while their model is down.
+const (
+	WhenDownError = "error"
+	WhenDownWait  = "wait"
+)
+
+// Validate returns every fault.
+func (c JudgesConfig) Validate() fault.List {
+	var fs fault.List
+	if c.WhenDown != WhenDownError && c.WhenDown != WhenDownWait {
+		fs.Add("when_down", fmt.Sprintf("%q is unknown", c.WhenDown), "want error or wait")
+	}
+	if c.MaxWait < time.Second || c.MaxWait > 24*time.Hour {
+		fs.Add("max_wait", fmt.Sprintf("%v is out of range", c.MaxWait), "want 1s to 24h")
+	}
+	return fs
+}
+
+// wait returns for how long evaluations wait for a model that is down.
+func (c JudgesConfig) wait() time.Duration {
+	if c.WhenDown == WhenDownWait {
+		return c.MaxWait
+	}
+	return 0
 }
 
 // FeedbackConfig says how the ratings of feedback events are read.
@@ -72,6 +109,7 @@ func DefaultConfig() Config {
 		Schemas:  defaultSchemas,
 		Rubrics:  defaultRubrics,
 		Models:   map[string]model.Config{DefaultModel: model.DefaultConfig()},
+		Judges:   JudgesConfig{WhenDown: WhenDownError, MaxWait: 10 * time.Minute},
 		Sampling: sampler.DefaultConfig(),
 	}
 }
@@ -142,6 +180,7 @@ func (c *Config) Validate() fault.List {
 		}
 		fs.Under("models."+name, c.Models[name].Validate())
 	}
+	fs.Under("judges", c.Judges.Validate())
 	fs = append(fs, c.validateEvaluators()...)
 	fs.Under("feedback", c.Feedback.Validate())
 	return append(fs, c.validateSampling()...)

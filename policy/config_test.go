@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/evalworker/evalworker/policy"
 )
@@ -17,6 +18,22 @@ func TestDeterministic(t *testing.T) {
 	for _, e := range c.Evaluators {
 		if e.Judge() {
 			t.Errorf("%s asks a model", e.Name)
+		}
+	}
+}
+
+// TestJudgesFaults: what judges do while a model is down has a fault with its key.
+func TestJudgesFaults(t *testing.T) {
+	t.Parallel()
+	for path, change := range map[string]func(*policy.JudgesConfig){
+		"judges.when_down": func(c *policy.JudgesConfig) { c.WhenDown = "hold" },
+		"judges.max_wait":  func(c *policy.JudgesConfig) { c.MaxWait = 25 * time.Hour },
+	} {
+		c := policy.DefaultConfig()
+		c.Judges.WhenDown = policy.WhenDownWait
+		change(&c.Judges)
+		if faults := c.Validate(); len(faults) != 1 || faults[0].Path != path || faults[0].Expected == "" {
+			t.Errorf("%s: %v", path, faults)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func (c *Config) checkModel(ctx context.Context, name string, rubrics map[string
 	cfg := c.Models[name]
 	check := ModelCheck{Name: name, Model: cfg.Model}
 	cfg.MaxAttempts, cfg.RequestsPerMinute = 1, 0 // a person waits
-	m, err := model.New(cfg, model.Deps{Getenv: getenv})
+	m, err := model.New(cfg, model.Deps{Entry: "models." + name, Getenv: getenv})
 	if faults, ok := errors.AsType[fault.List](err); ok && len(faults) > 0 {
 		check.fail(faults[0])
 		return check, nil

@@ -124,6 +124,7 @@ const (
 	gaugeKafkaDown
 	gaugePartitionsDown
 	gaugeSamplerSkewed
+	gaugeJudgesHeld
 	gaugeConfigRefused
 	numGauges
 )
@@ -184,7 +185,7 @@ var counts = [numCounts]Metric{
 		"eval.run spans, by their relation to the original span (child, link, none; only with Datadog) and where its ids came from (headers, fields, none). reason says why there is none, or which id was not used: absent, zero (no span was active), trace_malformed, span_malformed, span_missing, differs (another trace than the one that counts); empty when all ids agree.",
 	},
 	countJudgeTokens: {"evalworker.judge.tokens", TypeCount, "token", []string{"eval", "model", "kind"}, "Tokens that judges used; kind is input or output."},
-	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed: timeout, rate_limited, quota, unavailable, auth, bad_request, refused, content_filter, truncated, unparsable, redaction, canceled, internal. While a circuit breaker is open no call is made; the verdicts that it costs are in llm.eval.count with outcome error."},
+	countJudgeErrors: {"evalworker.judge.errors", TypeCount, "error", []string{"eval", "model", "reason"}, "Model calls of judges that failed: timeout, rate_limited, quota, unavailable, local (a fault of this machine; the call is made again), auth, bad_request, refused, content_filter, truncated, unparsable, redaction, canceled, internal. While a circuit breaker is open no call is made; the verdicts that it costs are in llm.eval.count with outcome error."},
 	countDropped: {
 		"evalworker.dropped", TypeCount, "",
 		[]string{"sink", "reason"},
@@ -205,6 +206,7 @@ var gauges = [numGauges]Metric{
 	gaugeKafkaDown:      {"evalworker.kafka_down", TypeGauge, "", nil, "1 while Kafka cannot be reached, takes no commits or does not let the worker in, else 0."},
 	gaugePartitionsDown: {"evalworker.partitions_down", TypeGauge, "", nil, "The worker's partitions that cannot be read: without a leader, or damaged. Of those evalworker.lag and evalworker.unfinished are not sent, and evalworker.oldest_age_seconds grows; the others are read."},
 	gaugeSamplerSkewed:  {"evalworker.sampler_skewed", TypeGauge, "", nil, "Pairs of an evaluator and a rule whose kept share is not explained by their rate, or whose events have too few ids. /statusz and the log say which, why, and what mends it."},
+	gaugeJudgesHeld:     {"evalworker.judges_held", TypeGauge, "", nil, "Evaluations that wait for a model that is down, with judges.when_down: wait. The events in flight wait with them, and reading stops when all are taken; /statusz names the model and what is wrong."},
 	gaugeConfigRefused:  {"evalworker.config_refused", TypeGauge, "", nil, "1 while the configuration on disk is not what runs, because it was refused, else 0. The log and /statusz say why."},
 }
 

@@ -52,6 +52,7 @@ func everything(s *telemetry.Telemetry, text func(string) string) {
 	s.KafkaDown(true)
 	s.PartitionsDown(2)
 	s.SamplerSkewed(3)
+	s.JudgesHeld(4)
 	s.Inflight(5)
 	s.Reload(true)
 	s.Reload(false)

@@ -149,6 +149,13 @@ func (t *Telemetry) SamplerSkewed(n int) {
 	}
 }
 
+// JudgesHeld sets the number of evaluations that wait for a model that is down.
+func (t *Telemetry) JudgesHeld(n int) {
+	if !t.discarding() {
+		t.meter.gauge(gaugeJudgesHeld, float64(n))
+	}
+}
+
 func (t *Telemetry) setDown(g gaugeID, down bool) {
 	if !t.discarding() {
 		t.meter.gauge(g, zeroOrOne(down))

@@ -69,7 +69,7 @@ func TestCheckOnline(t *testing.T) {
 		"known by its name":       {model: "org/tuned", script: passes, models: respond(200, listed), one: respond(200, `{"id":"org/tuned-3","deprecation":1814313600}`), code: 0, out: []string{"  the server has it until 2027-06-30\n"}, errors: []string{"org/tuned is served until 2027-06-30"}},
 		"quiet":                   {model: "house-judge", script: passes, models: respond(200, listed), args: []string{"--quiet"}, code: 0, out: []string{""}},
 		"a key that may not list": {model: "house-judge", script: passes, models: respond(403, `{"error":{"code":"insufficient_permissions"}}`), code: 0, out: []string{"  the server does not list its models\n"}},
-		"a refused key":           {model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Status: 403} }, code: 1, errors: []string{"evalworker.yaml: models.default.key_file: the key is refused: status 403", "; set key_file, api_key or OPENAI_API_KEY", "\nevalworker: 1 model cannot judge\n"}},
+		"a refused key":           {model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Status: 403} }, code: 1, errors: []string{"evalworker.yaml: models.default.api_key: the key is refused: status 403", "; set key_file, api_key or OPENAI_API_KEY", "\nevalworker: 1 model cannot judge\n"}},
 		"no such model": {
 			model: "hause-judge", script: func(modelserver.Request) modelserver.Reply {
 				return modelserver.Reply{Status: 404, Content: "no such model"}
@@ -82,7 +82,7 @@ func TestCheckOnline(t *testing.T) {
 		},
 		"no server":     {model: "house-judge", script: passes, address: "http://127.0.0.1:1/v1", code: 1, errors: []string{"models.default.base_url: no answer: connection refused; want the address of a server that runs"}},
 		"only prose":    {model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Content: "It is blue."} }, code: 1, errors: []string{"models.default.model: answers, but not in the form that judges read; want a model that follows the answer format"}},
-		"no credit":     {model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Status: 402} }, code: 1, errors: []string{"models.default.key_file: status 402, type invalid_request_error; the account behind the key has no credit left: add some, or name another key"}},
+		"no credit":     {model: "house-judge", script: func(modelserver.Request) modelserver.Reply { return modelserver.Reply{Status: 402} }, code: 1, errors: []string{"models.default.api_key: the quota is used up: status 402, type invalid_request_error; the account behind the key has no credit left: add some, or name another key"}},
 		"with --json":   {model: "house-judge", script: passes, args: []string{"--json"}, code: 2, errors: []string{"json"}},
 		"without judge": {script: passes, code: 0, out: []string{"There are no judges, so no model was asked.\n"}},
 	}

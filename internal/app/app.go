@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/evalworker/evalworker/emitter/mskiam"
+	"github.com/evalworker/evalworker/event"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/internal/outage"
 	"github.com/evalworker/evalworker/internal/serve"
@@ -130,7 +131,7 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 	kafka := cfg.Kafka
 	kafka.SASL.Sign = mskiam.New().Sign // looks for an AWS identity only when called
 	parts := consumer.Deps{
-		Handle:  a.pipeline.Handle,
+		Handle:  a.handle,
 		Skip:    a.pipeline.Skip,
 		Observe: observer{counts: &a.counts, telemetry: a.telemetry},
 		Log:     a.log,
@@ -143,6 +144,16 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 		return nil, err
 	}
 	return a, nil
+}
+
+// handle evaluates one message. One that waits for a model when the worker stops is left to
+// the next worker.
+func (a *App) handle(ctx context.Context, m event.Message) error {
+	err := a.pipeline.Handle(ctx, m)
+	if errors.Is(err, pipeline.ErrStopped) {
+		return consumer.ErrGiveBack
+	}
+	return err
 }
 
 // component returns the log of one part.
@@ -175,6 +186,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer context.AfterFunc(ctx, func() {
 		a.stopping.Store(true)
+		a.pipeline.Stop()
 		a.log.Info("worker stops: no more events are fetched, those in flight may finish", slog.Int("in_flight", a.consumer.Status().InFlight),
 			slog.String("grace", a.cfg.Shutdown.Grace.String()))
 	})()
@@ -249,6 +261,11 @@ func (a *App) gauge() {
 	a.telemetry.StoreDown(!since.IsZero())
 	a.telemetry.KafkaDown(s.Down())
 	a.telemetry.PartitionsDown(s.PartitionsDown())
+	waiting := 0
+	for _, m := range a.builder.Models() {
+		waiting += m.Held
+	}
+	a.telemetry.JudgesHeld(waiting)
 	held := make([]int, len(s.Partitions))
 	for i, p := range s.Partitions {
 		held[i] = p.Partition

@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/serve"
@@ -91,6 +92,17 @@ func (a *App) checks() []serve.Check {
 				return nil
 			}
 			return fmt.Errorf("down since %s: %w", since.Format(time.RFC3339), err)
+		}},
+		// A worker that waits for a model is ready: its siblings wait too, and an
+		// orchestrator that replaced them would mend nothing.
+		{Name: "models", Ready: func() error { return nil }, Note: func() string {
+			var held []string
+			for _, m := range a.builder.Models() {
+				if m.Held > 0 {
+					held = append(held, fmt.Sprintf("%s is down since %s, %d evaluations wait: %s", m.Name, m.FailingSince.Format(time.RFC3339), m.Held, m.Error))
+				}
+			}
+			return strings.Join(held, "; ")
 		}},
 	}
 }

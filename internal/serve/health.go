@@ -73,6 +73,9 @@ func (c HealthConfig) Validate() fault.List {
 type Check struct {
 	Name  string
 	Ready func() error // nil, or why not
+	// Note is what an operator should know of a part that is ready; empty: nothing. A nil
+	// function has nothing to say.
+	Note func() string
 }
 
 // HealthDeps are the checks, the status and the metrics that the health endpoints show.
@@ -117,14 +120,23 @@ func HealthHandler(cfg HealthConfig, deps HealthDeps) http.Handler {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		var reasons []string
+		answer := []string{"ok"}
 		for _, c := range deps.Checks {
 			if err := c.Ready(); err != nil {
 				reasons = append(reasons, c.Name+": "+err.Error())
+			} else if c.Note != nil {
+				if note := c.Note(); note != "" {
+					answer = append(answer, c.Name+": "+note)
+				}
 			}
 		}
+		ok, _ := guard.Allows(r)
 		if len(reasons) == 0 {
-			writeText(w, http.StatusOK, "ok")
-		} else if ok, _ := guard.Allows(r); ok {
+			if !ok {
+				answer = answer[:1]
+			}
+			writeText(w, http.StatusOK, strings.Join(answer, "\n"))
+		} else if ok {
 			writeText(w, http.StatusServiceUnavailable, strings.Join(reasons, "\n"))
 		} else {
 			writeText(w, http.StatusServiceUnavailable, "not ready")

@@ -22,9 +22,10 @@ func get(t *testing.T, h http.Handler, path string) (int, string) {
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	var storeDown error
+	var note string
 	deps := serve.HealthDeps{
 		Checks: []serve.Check{
-			{Name: "kafka", Ready: func() error { return nil }},
+			{Name: "kafka", Ready: func() error { return nil }, Note: func() string { return note }},
 			{Name: "store", Ready: func() error { return storeDown }},
 		},
 		Status:  func() any { return map[string]int{"consumed": 3} },
@@ -33,6 +34,13 @@ func TestRoutes(t *testing.T) {
 	h := serve.HealthHandler(serve.HealthConfig{}, deps)
 	if code, body := get(t, h, "/readyz"); code != http.StatusOK || body != "ok\n" {
 		t.Errorf("ready: %d %q", code, body)
+	}
+	note = "events wait"
+	if code, body := get(t, h, "/readyz"); code != http.StatusOK || body != "ok\nkafka: events wait\n" {
+		t.Errorf("ready, with a note: %d %q", code, body)
+	}
+	if rec := getAs(t, serve.HealthHandler(serve.HealthConfig{Token: "a-token-of-16-or-more"}, deps), "/readyz", ""); rec.Body.String() != "ok\n" {
+		t.Errorf("a note for whoever asks: %q", rec.Body)
 	}
 	storeDown = errors.New("down for 3s")
 	if code, body := get(t, h, "/readyz"); code != http.StatusServiceUnavailable || body != "store: down for 3s\n" {

@@ -38,12 +38,37 @@ type Condition struct {
 	Reason eval.Reason `json:"reason,omitempty"`
 	// FailingSince is the time of the first failure since the last answer.
 	FailingSince time.Time `json:"failing_since,omitzero"`
+	// Error says in words what was wrong with the last call, Mend which setting to mend,
+	// and FailedAt when that call ended; empty when it got an answer.
+	Error    string    `json:"error,omitempty"`
+	Mend     string    `json:"mend,omitempty"`
+	FailedAt time.Time `json:"failed_at,omitzero"`
+	// Held is the number of evaluations that wait for the model, and HeldUntil when they
+	// give up.
+	Held      int       `json:"held,omitempty"`
+	HeldUntil time.Time `json:"held_until,omitzero"`
 	// Format is the answer format in use, which is looser than the configured one on a
 	// server that does not support it.
 	Format string `json:"format,omitempty"`
 }
 
 var errOpen = errors.New("circuit breaker is open")
+
+// openError is the error of a call that was not made, with the one that kept it from
+// being made. It does not wrap that one, which says how to retry a call that was made.
+type openError struct{ last error }
+
+func (e *openError) Error() string {
+	if e.last == nil {
+		return errOpen.Error()
+	}
+	return errOpen.Error() + ": " + e.last.Error()
+}
+
+func (e *openError) Is(target error) bool { return target == errOpen }
+
+// Cause is that of the error behind it.
+func (e *openError) Cause() string { return asFailure(e.last).class }
 
 // breaker stops calls to an endpoint that is down. Only an endpoint that cannot
 // be reached or does not answer in time counts as down: one that limits or rejects
@@ -60,6 +85,7 @@ type breaker struct {
 	next  judges.Model
 	model string
 	log   *slog.Logger
+	entry string        // of the configuration, such as models.default; empty: unknown
 	pause time.Duration // for which it stays open
 
 	mu             sync.Mutex // guards all fields below
@@ -73,41 +99,49 @@ type breaker struct {
 	probe          uint64      // the only call while half-open; 0: none
 	lastReason     eval.Reason // of the last call that found the endpoint down
 	lastDown       error       // of the same call
-	opened         outage.Limiter
-	failures       outage.Outage
+	// opened limits the lines about a breaker that opens, by the class of what is wrong: the
+	// first error of a minute must not hide another one.
+	opened       map[string]*outage.Limiter
+	failing      error // of the last call; nil: it got an answer
+	failingSince time.Time
+	failedAt     time.Time
+	hold         hold
 }
 
 func newBreaker(next judges.Model, cfg Config, log *slog.Logger) *breaker {
-	return &breaker{next: next, model: cfg.Model, log: log, pause: breakerPause, state: stateClosed, inFlight: map[uint64]struct{}{}, window: newFailureWindow()}
+	return &breaker{
+		next: next, model: cfg.Model, log: log, pause: breakerPause, state: stateClosed, inFlight: map[uint64]struct{}{},
+		window: newFailureWindow(), opened: map[string]*outage.Limiter{},
+	}
 }
 
 // Complete makes the call unless the breaker is open.
 func (m *breaker) Complete(ctx context.Context, r judges.Request) (a judges.Answer, err error) {
-	call, ok := m.begin()
-	if !ok {
-		return judges.Answer{}, eval.WithReason(eval.ReasonBreakerOpen, errOpen)
+	call, turnedAway := m.begin()
+	if turnedAway != nil {
+		return judges.Answer{}, eval.WithReason(eval.ReasonBreakerOpen, turnedAway)
 	}
 	err = errNoTurn // a call that panics does not count
 	defer func() { m.end(call, err) }()
 	return m.next.Complete(ctx, r)
 }
 
-// begin returns a number for the call, or false if it may not be made.
-func (m *breaker) begin() (call uint64, ok bool) {
+// begin returns a number for the call, or why it may not be made.
+func (m *breaker) begin() (call uint64, turnedAway error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.state == stateOpen && time.Since(m.enteredAt) > m.pause {
 		m.enter(stateHalfOpen)
 	}
 	if m.state == stateOpen || m.probe != 0 {
-		return 0, false
+		return 0, &openError{m.lastDown}
 	}
 	m.lastCall++
 	m.inFlight[m.lastCall] = struct{}{}
 	if m.state == stateHalfOpen {
 		m.probe = m.lastCall
 	}
-	return m.lastCall, true
+	return m.lastCall, nil
 }
 
 // end counts the result of a call.
@@ -119,17 +153,18 @@ func (m *breaker) end(call uint64, err error) {
 		m.probe = 0
 	}
 	reason := eval.ReasonOf(err)
-	if errors.Is(err, errNoTurn) || errors.Is(err, errCallerDeadline) || reason == eval.ReasonCanceled {
+	if errors.Is(err, errNoTurn) || errors.Is(err, errCallerDeadline) || reason == eval.ReasonCanceled || reason == eval.ReasonLocal {
 		return
 	}
-	if err == nil {
-		m.failures.End()
-	} else {
-		m.failures.Fail(err)
-	}
+	m.note(err)
 	down := reason == eval.ReasonUnavailable || reason == eval.ReasonTimeout
 	if down {
 		m.lastReason, m.lastDown, m.newestFailed = reason, err, max(m.newestFailed, call)
+		if m.hold.downSince.IsZero() {
+			m.hold.downSince = time.Now()
+		}
+	} else if call > m.lastOfOldState {
+		m.hold.answered()
 	}
 	switch {
 	case call <= m.lastOfOldState || m.state == stateOpen:
@@ -143,6 +178,18 @@ func (m *breaker) end(call uint64, err error) {
 			m.enter(stateOpen)
 		}
 	}
+}
+
+// note records the result of a call for the status page.
+func (m *breaker) note(err error) {
+	switch m.failing = err; {
+	case err == nil:
+		m.failingSince = time.Time{}
+		return
+	case m.failingSince.IsZero():
+		m.failingSince = time.Now()
+	}
+	m.failedAt = time.Now()
 }
 
 // olderInFlight returns the number of calls in flight that began before the newest
@@ -160,16 +207,32 @@ func (m *breaker) enter(state string) {
 	m.state, m.enteredAt, m.lastOfOldState, m.window = state, time.Now(), m.lastCall, newFailureWindow()
 	ctx, model := context.Background(), slog.String(keyModel, m.model)
 	switch state {
-	case stateOpen:
-		if n, ok := m.opened.Allow(); ok { // each attempt that fails opens it again
-			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: judges answer with errors without calling it",
-				model, slog.Any(keyReason, m.lastReason), slog.Any(keyError, m.lastDown), slog.Int(keyCount, n))
+	case stateOpen: // each attempt that fails opens it again
+		class := asFailure(m.lastDown).class
+		if m.opened[class] == nil {
+			m.opened[class] = &outage.Limiter{}
+		}
+		n, ok := m.opened[class].Allow()
+		attrs := append(m.trouble(), slog.Int(keyCount, n))
+		switch {
+		case ok && m.hold.waits():
+			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: events that need it wait, up to judges.max_wait", attrs...)
+		case ok:
+			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: judges answer with errors without calling it", attrs...)
 		}
 	case stateHalfOpen:
 		m.log.LogAttrs(ctx, slog.LevelDebug, "model is tried again with one call", model)
 	case stateClosed:
-		m.opened.Reset()
+		clear(m.opened)
 		m.log.LogAttrs(ctx, slog.LevelInfo, "model is back", model)
+	}
+}
+
+// trouble returns the attributes of a line about an endpoint that is down.
+func (m *breaker) trouble() []slog.Attr {
+	_, mend := inWords(m.lastDown, m.entry)
+	return []slog.Attr{
+		slog.String(keyModel, m.model), slog.Any(keyReason, m.lastReason), slog.Any(keyError, m.lastDown), slog.String(keyMend, mend),
 	}
 }
 
@@ -177,8 +240,25 @@ func (m *breaker) enter(state string) {
 func (m *breaker) condition() Condition {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	since, err := m.failures.Now()
-	return Condition{Breaker: m.state, Reason: eval.ReasonOf(err), FailingSince: since}
+	c := Condition{Breaker: m.state, Held: m.hold.waiting}
+	if c.Held > 0 && !m.hold.downSince.IsZero() {
+		c.HeldUntil = m.hold.downSince.Add(m.hold.most)
+	}
+	if m.failing != nil {
+		c.Reason, c.FailingSince, c.FailedAt = eval.ReasonOf(m.failing), m.failingSince, m.failedAt
+		c.Error, c.Mend = inWords(m.failing, m.entry)
+	}
+	return c
+}
+
+// inWords returns what is wrong with a call that failed, and what to mend in an entry of
+// the configuration.
+func inWords(err error, entry string) (problem, mend string) {
+	f := FaultOf(err)
+	if entry != "" {
+		f.Path = entry + "." + f.Path
+	}
+	return f.Problem, f.Path + ": " + f.Expected
 }
 
 // windowBuckets is the number of buckets of a failureWindow.

@@ -35,9 +35,10 @@ func TestBreaker(t *testing.T) {
 			}
 			return last
 		}
-		// An endpoint that limits, refuses or rejects is alive; a call never made says nothing.
+		// An endpoint that limits, refuses or rejects is alive; a call never made, or ended by
+		// this machine, says nothing.
 		for _, err = range []error{
-			limited(0), fail(eval.ReasonAuth, failure{}), fail(eval.ReasonBadRequest, failure{}),
+			limited(0), fail(eval.ReasonAuth, failure{}), fail(eval.ReasonLocal, failure{}), fail(eval.ReasonBadRequest, failure{}),
 			noTurn(context.DeadlineExceeded), eval.WithReason(eval.ReasonCanceled, context.Canceled),
 		} {
 			if got := do(30); eval.ReasonOf(got) == eval.ReasonBreakerOpen {
@@ -51,13 +52,19 @@ func TestBreaker(t *testing.T) {
 			}
 		}
 		failing := time.Now() // no call has got an answer
-		fares(Condition{Breaker: "closed", Reason: eval.ReasonBadRequest, FailingSince: failing})
+		fares(Condition{
+			Breaker: "closed", Reason: eval.ReasonBadRequest, FailingSince: failing,
+			Error: "bad_request", Mend: "model: want settings that this server takes", FailedAt: failing,
+		})
 		_ = sleep(t.Context(), time.Minute) // the window has passed
 		err = down()
 		if got := do(breakerCalls); eval.ReasonOf(got) != eval.ReasonUnavailable {
 			t.Fatalf("err = %v; want the endpoint's own", got)
 		}
-		fares(Condition{Breaker: "open", Reason: eval.ReasonUnavailable, FailingSince: failing})
+		const broken = "base_url: the server answers, but not with a completion: look at it, or name another one"
+		fares(Condition{
+			Breaker: "open", Reason: eval.ReasonUnavailable, FailingSince: failing, Error: "status 503", Mend: broken, FailedAt: time.Now(),
+		})
 		calls = 0
 		if got := do(1); eval.ReasonOf(got) != eval.ReasonBreakerOpen || calls != 0 {
 			t.Fatalf("err = %v after %d calls; want breaker_open without a call", got, calls)
@@ -74,7 +81,9 @@ func TestBreaker(t *testing.T) {
 		fares(Condition{Breaker: "closed"})
 		err = down()
 		_ = do(1)
-		fares(Condition{Breaker: "closed", Reason: eval.ReasonUnavailable, FailingSince: time.Now()})
+		fares(Condition{
+			Breaker: "closed", Reason: eval.ReasonUnavailable, FailingSince: time.Now(), Error: "status 503", Mend: broken, FailedAt: time.Now(),
+		})
 	})
 }
 
@@ -102,7 +111,7 @@ func TestBreakerLog(t *testing.T) {
 		if n := strings.Count(text, `level=WARN msg="model is down: judges answer with errors without calling it"`); n != 3 {
 			t.Errorf("%d warnings in two minutes, want 3:\n%s", n, text)
 		}
-		if !strings.Contains(text, `error="unavailable: certificate has expired" count=4`) || !strings.Contains(text, `level=INFO msg="model is back"`) {
+		if !strings.Contains(text, `error="unavailable: certificate has expired" mend="base_url: want the address of a server that runs" count=4`) || !strings.Contains(text, `level=INFO msg="model is back"`) {
 			t.Errorf("no cause, no count or no end in\n%s", text)
 		}
 	})
@@ -152,7 +161,7 @@ func TestTimeoutsOpenTheBreaker(t *testing.T) {
 					<-ctx.Done()
 					return judges.Answer{}, classify(ctx, ctx.Err(), &exchange{})
 				})
-				m := newBreaker(&callObserver{next: hang, timeout: tt.timeout, latency: new(latencyEstimate)}, config(), slog.New(slog.DiscardHandler))
+				m := newBreaker(&callObserver{next: hang, timeout: tt.timeout, latency: new(latencyEstimate), local: newLocalFaults(config(), quiet())}, config(), slog.New(slog.DiscardHandler))
 				var calls sync.WaitGroup
 				var once sync.Once
 				for range tt.slots {

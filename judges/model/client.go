@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"errors"
 
 	openai "github.com/sashabaranov/go-openai"
 
@@ -17,6 +18,7 @@ type client struct {
 	tokens   int
 	settings func() (settings, int)
 	price    func(model string) (Price, bool)
+	keyFrom  string // setting that the key comes from, such as models.default.key_file
 }
 
 // newClient returns a client that sends its requests with d.
@@ -53,7 +55,7 @@ func (c *client) Complete(ctx context.Context, r judges.Request) (judges.Answer,
 	a := judges.Answer{Usage: eval.Usage{Model: c.model, Calls: 1, Format: r.Format}}
 	said := seen.reply
 	if err != nil || said == nil {
-		err = classify(ctx, err, seen)
+		err = c.nameKey(classify(ctx, err, seen))
 		a.Usage.CostKnown = asFailure(err).uncharged
 		return a, err
 	}
@@ -72,6 +74,16 @@ func (c *client) Complete(ctx context.Context, r judges.Request) (judges.Answer,
 	}
 	a.Text = said.text
 	return a, nil
+}
+
+// nameKey adds the setting of the key to a failure that only another key, or more credit
+// of its account, mends.
+func (c *client) nameKey(err error) error {
+	reason := eval.ReasonOf(err)
+	if f, ok := errors.AsType[*failure](err); ok && (reason == eval.ReasonAuth || reason == eval.ReasonQuota) {
+		f.mend = c.keyFrom
+	}
+	return err
 }
 
 // responseFormat returns the parameter of the answer format. The schema is sent as

@@ -38,6 +38,7 @@ type Config struct {
 	Concurrency       int           `yaml:"concurrency" doc:"Calls in flight at once."`
 	RequestsPerMinute float64       `yaml:"requests_per_minute" doc:"Calls begun in a minute, at most; 0: no limit."`
 	Timeout           time.Duration `yaml:"timeout" doc:"Time for one call."`
+	ConnectTimeout    time.Duration `yaml:"connect_timeout" doc:"Time to resolve the server's name and connect, and again for the TLS handshake; of several addresses the next is tried after 250ms."`
 	MaxAttempts       int           `yaml:"max_attempts" doc:"Calls for one answer, the first included."`
 	RetryBudget       float64       `yaml:"retry_budget" doc:"Retries as a share of calls, 0 to 1."`
 	MaxInputChars     int           `yaml:"max_input_chars" doc:"Characters of each field of content that the model is shown; longer fields are cut and marked."`
@@ -65,6 +66,7 @@ func DefaultConfig() Config {
 		Concurrency:       64,
 		RequestsPerMinute: 500,
 		Timeout:           30 * time.Second,
+		ConnectTimeout:    5 * time.Second,
 		MaxAttempts:       3,
 		RetryBudget:       0.1,
 		MaxInputChars:     judges.DefaultMaxInputChars,
@@ -115,6 +117,9 @@ func (c Config) Validate() fault.List {
 	}
 	if c.Timeout < 100*time.Millisecond || c.Timeout > 30*time.Minute {
 		fs.Add("timeout", "out of range", "want 100ms to 30m, for one call")
+	}
+	if c.ConnectTimeout < 100*time.Millisecond || c.ConnectTimeout > time.Minute {
+		fs.Add("connect_timeout", "out of range", "want 100ms to 1m, to connect to the server")
 	}
 	checkRange("max_attempts", c.MaxAttempts, 1, 20)
 	if !(c.RetryBudget >= 0 && c.RetryBudget <= 1) {

@@ -30,7 +30,7 @@ func TestModelConfigFaults(t *testing.T) {
 	}
 	want := []string{
 		"model", "base_url", "api", "temperature", "reasoning_effort", "max_tokens", "format", "concurrency", "requests_per_minute",
-		"timeout", "max_attempts", "retry_budget", "max_input_chars", "price.input",
+		"timeout", "connect_timeout", "max_attempts", "retry_budget", "max_input_chars", "price.input",
 	}
 	if diff := cmp.Diff(want, paths(bad.Validate())); diff != "" {
 		t.Errorf("faults (-want +got):\n%s", diff)

@@ -25,6 +25,8 @@ const (
 	keyNext   = "next"
 	keyReason = "reason"
 	keyAge    = "age_days"
+	keyMend   = "mend"
+	keySince  = "since"
 
 	keyParameter = "parameter"
 )
@@ -41,6 +43,7 @@ const maxKeyFile = 16 << 10
 // Deps are an endpoint's dependencies. The zero value works.
 type Deps struct {
 	Log    *slog.Logger // nil: nothing is logged
+	Entry  string       // of the configuration, such as models.default, for messages that say what to mend; may be empty
 	Prices Prices       // zero: the built-in table
 
 	// Observe is called after each call of the model; it must not block. May be nil.
@@ -81,7 +84,8 @@ var _ judges.Describer = (*Endpoint)(nil)
 //	breaker           before the rate limit, so that a call turned away uses no turn
 //	rateLimit         calls a minute, and the pause of all that the server asks for
 //	patientCalls      what the calls say to the patience; only in a batch
-//	callObserver      the timeout of one call, which the queues above do not use up
+//	callObserver      the timeout of one call, which the queues above do not use up, and
+//	                  whether a fault of this machine ended it
 //	client            one call
 func New(cfg Config, deps Deps) (*Endpoint, error) {
 	if err := cfg.Validate().Err(); err != nil {
@@ -96,7 +100,7 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 	if cfg.BaseURL == "" {
 		cfg.BaseURL = deps.Getenv(envBaseURL)
 	}
-	key, err := apiKey(cfg, deps.Getenv)
+	key, keyFrom, err := apiKey(cfg, deps.Getenv)
 	if err != nil {
 		return nil, err
 	}
@@ -107,8 +111,11 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 	d := newDoer(cfg, deps.Transport)
 	latency := new(latencyEstimate)
 	learner := newParameterLearner(cfg, deps.Log)
-	var m judges.Model = newClient(cfg, key, d, learner, price)
-	m = &callObserver{next: m, model: cfg.Model, timeout: cfg.Timeout, latency: latency, observe: deps.Observe}
+	c := newClient(cfg, key, d, learner, price)
+	c.keyFrom = settingOf(deps.Entry, keyFrom)
+	var m judges.Model = &callObserver{
+		next: c, model: cfg.Model, timeout: cfg.Timeout, latency: latency, local: newLocalFaults(cfg, deps.Log), observe: deps.Observe,
+	}
 	var p *patience
 	if deps.Patience != nil {
 		p = newPatience(cfg, *deps.Patience)
@@ -116,7 +123,7 @@ func New(cfg Config, deps Deps) (*Endpoint, error) {
 	}
 	m = newRateLimit(m, cfg, latency)
 	b := newBreaker(m, cfg, deps.Log)
-	b.pause = deps.Patience.probePause()
+	b.pause, b.entry = deps.Patience.probePause(), deps.Entry
 	m = newConcurrencyLimit(b, cfg, latency)
 	learner.next = newRetrier(m, cfg)
 	ladder := newFormatLadder(learner, cfg, deps.Log)
@@ -181,28 +188,36 @@ func serverOf(cfg Config) string {
 }
 
 // apiKey returns the key from its file, from the configuration, or from the
-// environment. A self-hosted server may need none; for an API that always needs
-// one, a missing key is an error.
-func apiKey(cfg Config, getenv func(string) string) (string, error) {
-	key := cfg.APIKey.Reveal()
+// environment, and the name of the setting or variable that it comes from. A self-hosted
+// server may need none; for an API that always needs one, a missing key is an error.
+func apiKey(cfg Config, getenv func(string) string) (key, from string, err error) {
+	key, from = cfg.APIKey.Reveal(), "api_key"
 	switch {
 	case cfg.KeyFile != "":
 		b, err := regular.Read(cfg.KeyFile, maxKeyFile)
 		if err != nil {
-			return "", keyFault("key_file", err.Error())
+			return "", "", keyFault("key_file", err.Error())
 		}
-		key = string(b)
+		key, from = string(b), "key_file"
 	case key == "":
-		key = getenv(envAPIKey)
+		key, from = getenv(envAPIKey), envAPIKey
 	}
 	key = strings.TrimSpace(key)
 	if key == "" && (cfg.BaseURL == "" || cfg.API != apiOpenAI) {
-		return "", keyFault("api_key", "missing")
+		return "", "", keyFault("api_key", "missing")
 	}
 	if strings.ContainsAny(key, "\r\n\x00") {
-		return "", keyFault("api_key", "contains a line break")
+		return "", "", keyFault("api_key", "contains a line break")
 	}
-	return key, nil
+	return key, from, nil
+}
+
+// settingOf returns the whole name of a setting of an entry; a variable's name as it is.
+func settingOf(entry, setting string) string {
+	if entry == "" || setting == envAPIKey {
+		return setting
+	}
+	return entry + "." + setting
 }
 
 func keyFault(path, problem string) error {

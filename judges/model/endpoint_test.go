@@ -110,7 +110,7 @@ func TestKeys(t *testing.T) {
 			t.Parallel()
 			cfg := DefaultConfig()
 			tt.change(&cfg)
-			got, err := apiKey(cfg, func(k string) string { return tt.env[k] })
+			got, _, err := apiKey(cfg, func(k string) string { return tt.env[k] })
 			if (err != nil) != tt.fails || got != tt.want {
 				t.Errorf("got %q, %v; want %q", got, err, tt.want)
 			}

@@ -26,10 +26,12 @@ import (
 // code and a type, and only when they look like codes.
 type failure struct {
 	what   string // in our own words; empty when the status is enough
+	class  string // of what went wrong, one of few; empty when the reason is enough
 	status int    // 0: there was no answer
 	code   string
 	kind   string
-	cause  error // of the transport; nil when the server answered
+	mend   string // setting to mend, such as models.default.key_file; empty: not one alone
+	cause  error  // of the transport; nil when the server answered
 
 	retryable      bool          // the same call may succeed later
 	uncharged      bool          // the server refused, so nothing was charged
@@ -53,8 +55,15 @@ func (f *failure) Error() string {
 	if f.cause != nil {
 		s += ": " + f.cause.Error()
 	}
+	if f.mend != "" {
+		s += "; mend " + f.mend
+	}
 	return s
 }
+
+// Cause returns the class of the failure: another one is news even within the minute in
+// which a line of the log was written.
+func (f *failure) Cause() string { return f.class }
 
 func (f *failure) Unwrap() error { return f.cause }
 
@@ -87,9 +96,9 @@ func classify(ctx context.Context, err error, seen *exchange) error {
 	if cause := ctx.Err(); cause != nil {
 		// A reply cut off by the deadline is a timeout, not a broken server.
 		if errors.Is(cause, context.DeadlineExceeded) {
-			return fail(eval.ReasonTimeout, failure{what: "no answer in time", cause: cause, retryable: true})
+			return fail(eval.ReasonTimeout, failure{what: "no answer within " + seen.age(), retryable: true})
 		}
-		return fail(eval.ReasonCanceled, failure{what: "call stopped", cause: cause})
+		return fail(eval.ReasonCanceled, failure{what: "call stopped"})
 	}
 	switch {
 	case errors.Is(err, errReplyTooLarge):
@@ -109,26 +118,48 @@ func classifyTransport(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		op, dialled := errors.AsType[*net.OpError](err)
 		f := failure{what: "no answer", retryable: true, uncharged: dialled && op.Op == "dial"} // no server was reached
+		if fault, ok := machineFault(err); ok {
+			f.what, f.class, f.cause = "this machine could not make the call", fault.Error(), fault
+			return fail(eval.ReasonLocal, f)
+		}
 		if errno, ok := errors.AsType[syscall.Errno](err); ok {
-			f.cause = errno // a number, so that it holds no content
+			f.class, f.cause = errno.Error(), errno // a number, so that it holds no content
 		} else {
-			f.what += ": " + transportFault(u.Err)
+			var detail string
+			f.class, detail = transportFault(u.Err)
+			f.what += ": " + f.class + detail
 		}
 		return fail(eval.ReasonUnavailable, f)
 	}
 	return fail(eval.ReasonBadRequest, failure{what: "call refused by the client library"})
 }
 
-// transportFault names what is wrong with a connection in our own words. The
-// transport's errors quote what a server sent, in headers, status lines and redirects,
-// and a server may send content.
-func transportFault(err error) string {
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return "the server's name cannot be resolved"
+// Classes of faults that [FaultOf] says how to mend.
+const (
+	className    = "the server's name cannot be resolved"
+	classEnded   = "the server's certificate ended"
+	classEarly   = "the server's certificate is not valid yet"
+	classConnect = "cannot connect in time"
+)
+
+// transportFault names what is wrong with a connection in our own words: its class, and
+// what may follow it. The transport's errors quote what a server sent, in headers, status
+// lines and redirects, and a server may send content.
+func transportFault(err error) (class, detail string) {
+	if d, ok := errors.AsType[*net.DNSError](err); ok && !errors.Is(err, errConnectTimeout) {
+		return className, " (" + d.Name + ")" // from the configuration
 	}
-	if c, ok := errors.AsType[x509.CertificateInvalidError](err); ok && c.Reason == x509.Expired {
-		return "the server's certificate has expired, or is not valid yet"
+	if c, ok := errors.AsType[x509.CertificateInvalidError](err); ok && c.Reason == x509.Expired && c.Cert != nil {
+		if c.Cert.NotBefore.After(time.Now()) {
+			return classEarly, " (from " + c.Cert.NotBefore.UTC().Format(time.RFC3339) + " on)"
+		}
+		return classEnded, " on " + c.Cert.NotAfter.UTC().Format(time.RFC3339)
 	}
+	return connectionFault(err), ""
+}
+
+// connectionFault names what is wrong with a connection that no class of its own has.
+func connectionFault(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
 		return "the server's certificate is for another name"
 	}
@@ -147,6 +178,8 @@ func transportFault(err error) string {
 	op, network := errors.AsType[*net.OpError](err)
 	timeout, ok := errors.AsType[net.Error](err)
 	switch {
+	case errors.Is(err, errConnectTimeout):
+		return classConnect
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection was closed"
 	case ok && timeout.Timeout():

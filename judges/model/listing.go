@@ -147,10 +147,27 @@ func date(raw json.RawMessage) time.Time {
 	return time.Time{}
 }
 
+// unavailableMend says what to do about a server that cannot be reached or does not work.
+func unavailableMend(f failure) string {
+	switch {
+	case f.status != 0:
+		return "the server answers, but not with a completion: look at it, or name another one"
+	case f.class == className:
+		return "want a name that can be resolved, or mend the DNS of this machine"
+	case f.class == classEnded:
+		return "want a server with a valid certificate: whoever runs it has to renew it"
+	case f.class == classEarly:
+		return "want a certificate that is valid today: look at the clocks of the server and of this machine"
+	}
+	return "want the address of a server that runs"
+}
+
 // FaultOf says which setting of a model to mend after a call that failed, relative to
 // the model's entry.
 func FaultOf(err error) fault.Fault {
 	f := asFailure(err)
+	key := f.mend
+	f.mend = ""
 	problem := f.Error()
 	if problem == "" {
 		problem = string(eval.ReasonOf(err))
@@ -159,11 +176,15 @@ func FaultOf(err error) fault.Fault {
 	switch eval.ReasonOf(err) {
 	case eval.ReasonAuth:
 		path, expected = "key_file", "set key_file, api_key or "+envAPIKey+" to a key of this server that may use the model"
+		if key == envAPIKey {
+			expected = "set " + envAPIKey + ", whose key is in use, or key_file to a key of this server that may use the model"
+		}
 		problem = "the key is refused: " + problem
 	case eval.ReasonQuota:
 		path, expected = "key_file", "the account behind the key has no credit left: add some, or name another key"
+		problem = "the quota is used up: " + problem
 	case eval.ReasonUnavailable:
-		path, expected = "base_url", "want the address of a server that runs"
+		path, expected = "base_url", unavailableMend(f)
 	case eval.ReasonTimeout:
 		path, expected = "timeout", "want a longer time, or a faster model"
 	case eval.ReasonRateLimited:
@@ -179,6 +200,9 @@ func FaultOf(err error) fault.Fault {
 		}
 	default:
 		path, expected = "model", "want a model that answers"
+	}
+	if path == "key_file" && strings.HasSuffix(key, "api_key") {
+		path = "api_key"
 	}
 	return fault.Fault{Path: path, Problem: problem, Expected: expected}
 }

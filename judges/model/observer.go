@@ -30,6 +30,7 @@ type callObserver struct {
 	model   string
 	timeout time.Duration
 	latency *latencyEstimate
+	local   *localFaults
 	observe func(Call) // may be nil
 }
 
@@ -37,12 +38,16 @@ func (m *callObserver) Complete(caller context.Context, r judges.Request) (judge
 	started := time.Now()
 	ctx, cancel := context.WithTimeout(caller, m.timeout)
 	defer cancel()
+	lost := m.local.watch.begin()
 	a, err := m.next.Complete(ctx, r)
+	suspended := m.local.watch.end(lost)
+	err = m.local.judge(ctx, suspended, err)
 	took := time.Since(started)
 	if m.observe != nil {
 		m.observe(Call{Eval: r.Eval, Model: m.model, Duration: took, Usage: a.Usage, Reason: eval.ReasonOf(err)})
 	}
 	switch {
+	case suspended > 0: // took says nothing
 	case err == nil:
 		m.latency.answered(took)
 	case errors.Is(caller.Err(), context.DeadlineExceeded) && !m.latency.abandoned(took):

@@ -32,7 +32,7 @@ func (m *healthyModel) Complete(ctx context.Context, _ judges.Request) (judges.A
 // limitsOf returns a model below the layers that share a latency estimate.
 func limitsOf(m judges.Model, cfg Config) judges.Model {
 	u := new(latencyEstimate)
-	m = &callObserver{next: m, timeout: cfg.Timeout, latency: u}
+	m = &callObserver{next: m, timeout: cfg.Timeout, latency: u, local: newLocalFaults(cfg, quiet())}
 	return newConcurrencyLimit(newBreaker(newRateLimit(m, cfg, u), cfg, quiet()), cfg, u)
 }
 

@@ -20,10 +20,15 @@ const (
 	backoffMax  = 20 * time.Second       // longest wait
 )
 
+// localRetries bounds the calls for one answer that are made again after a fault of
+// this machine. Their waits double to half a minute in all.
+const localRetries = 6
+
 // retrier calls again when a call may succeed later. It waits as long as the
 // server asks for, plus a random time between zero and a limit that doubles (full
 // jitter). It gives up when the attempts or the budget are used up, or when the
-// wait would last beyond the caller's deadline.
+// wait would last beyond the caller's deadline. A call that a fault of this machine ended
+// was no attempt at the model, and costs nothing of its budget.
 type retrier struct {
 	next     judges.Model
 	attempts int
@@ -38,16 +43,23 @@ func newRetrier(next judges.Model, cfg Config) *retrier {
 func (m *retrier) Complete(ctx context.Context, r judges.Request) (judges.Answer, error) {
 	m.budget.earn()
 	var usage eval.Usage
-	for attempt := 1; ; attempt++ {
+	for attempt, local := 0, 0; ; {
 		a, err := m.next.Complete(ctx, r)
 		usage = judges.AddUsage(usage, a.Usage)
 		a.Usage = usage
 		f := asFailure(err)
-		if err == nil || attempt >= m.attempts || !f.retryable || ctx.Err() != nil {
+		if err == nil || !f.retryable || ctx.Err() != nil {
 			return a, err
 		}
-		wait := f.pause + jitter(attempt)
-		if missesDeadline(ctx, wait) || !m.budget.spend() || !backoff.Wait(ctx, wait) {
+		nth, most, spend := &attempt, m.attempts-1, m.budget.spend
+		if eval.ReasonOf(err) == eval.ReasonLocal {
+			nth, most, spend = &local, localRetries, func() bool { return true }
+		}
+		if *nth++; *nth > most {
+			return a, err
+		}
+		wait := f.pause + jitter(*nth)
+		if missesDeadline(ctx, wait) || !spend() || !backoff.Wait(ctx, wait) {
 			return a, err
 		}
 	}

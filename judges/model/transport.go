@@ -30,6 +30,7 @@ func replyLimit(cfg Config) int64 {
 
 // exchange is one HTTP exchange as seen below the library, which drops most of it.
 type exchange struct {
+	began  time.Time
 	status int // 0: no answer
 	header http.Header
 	body   []byte // bounded; of an error inside a success, that error
@@ -38,11 +39,17 @@ type exchange struct {
 	reply   *reply // nil: no completion
 }
 
+// age returns the time since the call began, as people write it.
+func (e *exchange) age() string {
+	const exact = 100 * time.Millisecond
+	return time.Since(e.began).Round(exact).String()
+}
+
 type exchangeKey struct{}
 
 // withExchange returns a context and the exchange that the doer records for it.
 func withExchange(ctx context.Context) (context.Context, *exchange) {
-	e := new(exchange)
+	e := &exchange{began: time.Now()}
 	return context.WithValue(ctx, exchangeKey{}, e), e
 }
 
@@ -63,6 +70,8 @@ func newDoer(cfg Config, transport http.RoundTripper) *doer {
 		t.MaxIdleConns = 0 // bounded by MaxIdleConnsPerHost
 		t.MaxIdleConnsPerHost = cfg.Concurrency
 		t.IdleConnTimeout = 90 * time.Second
+		t.DialContext = newDialer(cfg.ConnectTimeout).DialContext
+		t.TLSHandshakeTimeout = cfg.ConnectTimeout
 		transport = t
 	}
 	d := &doer{limit: replyLimit(cfg), http: http.Client{

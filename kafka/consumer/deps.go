@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/evalworker/evalworker/eval"
@@ -18,8 +19,17 @@ import (
 // has passed. If the handler then returns an error, the message stays uncommitted and
 // is done again; so a handler must be idempotent.
 //
+// [ErrGiveBack] is for a consumer that stops.
+//
 // Handlers run concurrently and in no order. They must not change the message.
 type Handler func(ctx context.Context, m event.Message) error
+
+// ErrGiveBack is what a handler returns for a message that it will not finish before
+// this consumer, whose Run is to end, has left the group. The message stays uncommitted
+// for whoever has the partition next, and neither the stop nor its result waits for it. It
+// must not be returned before the context of Run has ended: the message is not handed
+// over again here.
+var ErrGiveBack = errors.New("given back to the group")
 
 // Observer counts what becomes of messages, for metrics. Its methods are called
 // often and concurrently, and must not block.

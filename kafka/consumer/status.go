@@ -120,7 +120,7 @@ func (c *Consumer) Status() Status {
 					known = at.low
 				}
 				ps.Lag = max(high-known, 0)
-				ps.Unfinished = max(high-at.next, 0) + int64(at.working)
+				ps.Unfinished = max(high-at.next, 0) + int64(at.working+at.returned)
 			}
 			if age := p.oldestAge(at, high, down); age >= 0 {
 				ps.OldestAgeSeconds = age.Round(time.Millisecond).Seconds()

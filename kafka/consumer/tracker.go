@@ -37,6 +37,7 @@ type tracker struct {
 	tail      *span
 	spans     int
 	working   int
+	returned  int    // given back: neither finished nor worked on any more
 	restored  []run  // finished at or above next, known from a commit's metadata; ascending
 	version   uint64 // changes with everything that a commit would say
 	saved     uint64 // the version that the broker has accepted
@@ -158,6 +159,21 @@ func (t *tracker) finish(s *span) {
 	}
 }
 
+// giveBack ends the work on a span without finishing it: nothing waits for it any more, and
+// commits stay below it. It is called once a span, instead of finish.
+func (t *tracker) giveBack(s *span) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.detached {
+		return
+	}
+	t.working--
+	t.returned++
+	if t.working == 0 {
+		signal(t.idle)
+	}
+}
+
 // jump moves on to an offset above next, because the offsets between are not in the
 // partition any more. It returns the number of them that are not known to be
 // finished.
@@ -191,7 +207,7 @@ func (t *tracker) reset(to int64) {
 	for s := t.head; s != nil; s = s.after {
 		s.detached = true
 	}
-	t.head, t.tail, t.spans, t.working, t.restored = nil, nil, 0, 0, nil
+	t.head, t.tail, t.spans, t.working, t.returned, t.restored = nil, nil, 0, 0, 0, nil
 	t.low, t.next, t.committed = to, to, unknownOffset
 	t.version++
 	t.epoch++
@@ -354,6 +370,7 @@ func (t *tracker) doubt() {
 type progress struct {
 	low, next, committed int64
 	working, spans       int
+	returned             int
 	saved                bool      // the broker knows all that is finished
 	oldest               time.Time // when the oldest message in flight was published; zero: there is none, or unknown
 }
@@ -366,7 +383,7 @@ func (t *tracker) progress() progress {
 		oldest = t.head.published
 	}
 	return progress{
-		oldest: oldest, low: t.low, next: t.next, committed: t.committed, working: t.working, spans: t.spans,
+		oldest: oldest, low: t.low, next: t.next, committed: t.committed, working: t.working, spans: t.spans, returned: t.returned,
 		saved: t.version == t.saved || t.low < 0 || t.low < t.committed,
 	}
 }

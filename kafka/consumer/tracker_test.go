@@ -392,3 +392,29 @@ func TestCommitsAfterATopicWasMadeAnewAreRepeated(t *testing.T) {
 		}
 	})
 }
+
+// TestTrackerGivesBack: nothing waits for a message that was given back, and no commit
+// covers it.
+func TestTrackerGivesBack(t *testing.T) {
+	t.Parallel()
+	tr := newTracker(10)
+	a, b, c := tr.begin(10, time.Time{}), tr.begin(11, time.Time{}), tr.begin(12, time.Time{})
+	tr.finish(a)
+	tr.giveBack(b)
+	if at := tr.progress(); at.working != 1 || at.returned != 1 {
+		t.Errorf("progress %+v", at)
+	}
+	tr.finish(c)
+	if err := tr.waitIdle(t.Context()); err != nil {
+		t.Error(err)
+	}
+	cp, ok := tr.checkpoint()
+	if diff := cmp.Diff(checkpoint{low: 11, runs: []run{{12, 13}}, version: cp.version}, cp, runs); diff != "" || !ok {
+		t.Errorf("checkpoint (-want +got):\n%s", diff)
+	}
+	tr.reset(0)
+	tr.giveBack(c) // of a partition that is gone
+	if at := tr.progress(); at.working != 0 || at.returned != 0 {
+		t.Errorf("progress after a reset: %+v", at)
+	}
+}

@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -31,7 +32,10 @@ func (c *Consumer) work(t task) {
 		if fault == nil {
 			done, attempts, fault = c.handle(t.p.work, &t.msg)
 		}
-		if fault != nil {
+		switch {
+		case errors.Is(fault, ErrGiveBack):
+			t.p.tracker.giveBack(t.span)
+		case fault != nil:
 			done = c.putAside(t.p.work, &t.msg, fault, attempts)
 		}
 		if done {
@@ -49,8 +53,8 @@ func (c *Consumer) work(t task) {
 	}
 }
 
-// handle calls the handler until the message is done, has failed permanently (fault),
-// or ctx has ended.
+// handle calls the handler until the message is done, has failed permanently or is given
+// back (fault), or ctx has ended.
 func (c *Consumer) handle(ctx context.Context, m *event.Message) (done bool, attempts int, fault error) {
 	for attempts = 1; ; attempts++ {
 		err := c.call(ctx, m)
@@ -59,7 +63,7 @@ func (c *Consumer) handle(ctx context.Context, m *event.Message) (done bool, att
 			return true, attempts, nil
 		case ctx.Err() != nil:
 			return false, attempts, nil
-		case eval.IsPermanent(err):
+		case eval.IsPermanent(err), errors.Is(err, ErrGiveBack):
 			return false, attempts, err
 		}
 		if attempts == 1 {
