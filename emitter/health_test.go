@@ -258,3 +258,10 @@ func TestEmitRefusesWhatWorkersRefuse(t *testing.T) {
 		t.Errorf("%d events are accepted, want 10", accepted)
 	}
 }
+
+// unstarted returns an emitter whose goroutines do not run, so that it only queues.
+func unstarted(cfg Config) *Emitter {
+	cfg.Brokers = []string{"127.0.0.1:1"}
+	cfg = cfg.withDefaults()
+	return &Emitter{cfg: cfg, topic: newTopicClient(cfg), wake: make(chan struct{}, 1)}
+}
