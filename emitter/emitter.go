@@ -346,8 +346,11 @@ func (e *Emitter) release(ms []message, err error) {
 	if err != nil {
 		e.stats.Unsent += uint64(len(ms))
 		e.unsent.add(ms, err)
-		if !errors.Is(err, errClosing) {
-			e.trouble.err, e.trouble.at = err, time.Now()
+		if t := &e.trouble; !errors.Is(err, errClosing) {
+			t.err, t.at = err, time.Now()
+			if t.since.IsZero() && !aboutRecords(err) { // refused without another attempt, as what comes will be
+				t.since, t.count, t.written = t.at, 1, false
+			}
 		}
 	} else {
 		e.stats.Sent += uint64(len(ms))
