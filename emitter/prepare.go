@@ -105,6 +105,7 @@ func (c *Config) fit(ev *event.Event, value []byte) (message, error) {
 	if tooLarge != nil {
 		return message{}, err
 	}
+	m.anew = true
 	return m, nil
 }
 
@@ -136,7 +137,7 @@ func (p *Publisher) Prepare(value []byte, decode func([]byte) (*event.Event, err
 		return Prepared{Filtered: true}, nil
 	}
 	m, err := p.cfg.fit(ev, value)
-	return Prepared{Value: m.value, ContentWithheld: m.withheld, OnlyKnown: p.cfg.Prepare != nil || m.withheld != ev.ContentWithheld}, err
+	return Prepared{Value: m.value, ContentWithheld: m.withheld, OnlyKnown: p.cfg.Prepare != nil || m.anew}, err
 }
 
 // contain turns a panic of a call into its end.

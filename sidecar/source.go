@@ -11,11 +11,16 @@ import (
 // before the event is on its disk.
 func (s *Sidecar) source(c *contents, line int, value []byte) ([]byte, error) {
 	var warned event.Warnings
+	arrived := "" // why the event came without its content
 	prepared, err := s.deps.Publisher.Prepare(value, func(value []byte) (ev *event.Event, err error) {
 		if s.cfg.Strict { // takes warnings for errors
-			return event.DecodeStrict(value)
+			ev, err = event.DecodeStrict(value)
+		} else {
+			ev, warned, err = event.DecodeWithWarnings(value)
 		}
-		ev, warned, err = event.DecodeWithWarnings(value)
+		if err == nil {
+			arrived = ev.ContentWithheld
+		}
 		return ev, err
 	})
 	if err != nil {
@@ -23,6 +28,8 @@ func (s *Sidecar) source(c *contents, line int, value []byte) ([]byte, error) {
 	}
 	if prepared.ContentWithheld != "" {
 		c.withheld++
+	}
+	if prepared.ContentWithheld != "" && arrived == "" { // else its application knows
 		c.warnings.addWithheld(line, prepared.ContentWithheld)
 	}
 	c.warnings.add(line, warned, !prepared.OnlyKnown, &s.mends)
