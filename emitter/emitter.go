@@ -238,7 +238,7 @@ func (e *Emitter) accept(ctx context.Context, m message, err error) error {
 		}
 		if err := e.waitForRoom(ctx); err != nil {
 			e.stats.Full++
-			return fmt.Errorf("wait for room to emit %s: %w", m.id, err)
+			return fmt.Errorf("wait for room to emit %.100s: %w", m.id, err)
 		}
 	}
 }
@@ -298,7 +298,7 @@ func (e *Emitter) settle(ms []message, err error) {
 	}
 	e.release(ms, err)
 	if err != nil {
-		e.notices.add(noticeUnsent, len(ms), slog.String("request_id", string(ms[0].id)), slog.String("error", err.Error()))
+		e.notices.add(noticeUnsent, len(ms), slog.String("request_id", fmt.Sprintf("%.100s", ms[0].id)), slog.String("error", err.Error()))
 		e.handBack(ms, err)
 	}
 	e.notices.flush(false)

@@ -195,7 +195,7 @@ func (s *sendCommand) decode(data []byte) (*event.Event, error) {
 func (s *sendCommand) printWarnings(stderr io.Writer) {
 	counts, more := s.warned.Most(maxWarnings)
 	for _, c := range counts {
-		fmt.Fprintln(stderr, c)
+		fmt.Fprintln(stderr, shown(c.String()))
 	}
 	if more > 0 {
 		fmt.Fprintf(stderr, "and %s more\n", cli.Plural(more, "warning"))
@@ -208,7 +208,7 @@ func (s *sendCommand) reportBad(number int, err error, stderr io.Writer) {
 	if len(s.sum.Faults) < maxFaults {
 		s.sum.Faults = append(s.sum.Faults, lineFault{number, err.Error()})
 	}
-	fmt.Fprintf(stderr, "%s:%d: %v\n", s.name, number, err)
+	fmt.Fprintf(stderr, "%s:%d: %s\n", s.name, number, shown(err.Error()))
 }
 
 func (s *sendCommand) print(stdout io.Writer) error {

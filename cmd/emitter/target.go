@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/emitter"
+	"github.com/evalworker/evalworker/internal/base/visible"
 	"github.com/evalworker/evalworker/internal/cli"
 )
 
@@ -165,10 +166,16 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 	}
 	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", cli.Plural(unsent.Count, "event"), why)
 	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {
-		fmt.Fprintln(stderr, "  ", chunk)
+		fmt.Fprintln(stderr, "  ", shown(fmt.Sprintf("%.100s", chunk)))
 	}
 	if more := unsent.Count - len(unsent.RequestIDs); more > 0 {
 		fmt.Fprintf(stderr, "   and %d more\n", more)
 	}
 	return unsent.Count
+}
+
+// shown returns a text with ids or names of events as one line that does nothing to a
+// terminal.
+func shown(text string) string {
+	return strings.NewReplacer("\n", " ", "\r", " ").Replace(visible.Text(text))
 }
