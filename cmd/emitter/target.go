@@ -10,11 +10,11 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/internal/base/visible"
 	"github.com/evalworker/evalworker/internal/cli"
 )
 
@@ -177,5 +177,10 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 // shown returns a text with ids or names of events as one line that does nothing to a
 // terminal.
 func shown(text string) string {
-	return strings.NewReplacer("\n", " ", "\r", " ").Replace(visible.Text(text))
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
 }
