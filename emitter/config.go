@@ -66,8 +66,9 @@ type Config struct {
 	Block bool
 
 	// MaxEventBytes bounds one event with its key and headers. A larger one goes without
-	// its content ([event.Event.ContentWithheld]). Default 1,000,000, which stays below the 1,048,588 of Kafka's message.max.bytes. Workers accept
-	// up to 10 MiB (kafka.max_message_bytes), if the topic does as well.
+	// its content ([event.Event.ContentWithheld]). Default 1,000,000, which stays below
+	// the 1,048,588 of Kafka's message.max.bytes. Workers accept up to 10 MiB
+	// (kafka.max_message_bytes), if the topic does as well.
 	MaxEventBytes int
 	// BatchEvents and BatchBytes bound one batch; default 500 events and
 	// MaxEventBytes, so that a batch fits wherever a single event does.
@@ -113,12 +114,13 @@ type Config struct {
 	KeepMedia bool
 	// Unsent is called with events at the moment they are given up, at most BatchEvents
 	// at a time, and the error of their last attempt. It may keep the events, for
-	// example in a file. It runs on the goroutines that send, so it must be quick and
-	// safe for concurrent use. If nil, only Flush and Close report them.
+	// example in a file. It runs on the goroutines that send and in Close, so it must be
+	// quick, safe for concurrent use, and call neither Flush nor Close, which wait for it.
+	// If nil, only Flush and Close report them.
 	Unsent func(events []UnsentEvent, err error)
 	// Logger is told what goes wrong, each trouble at once and then once a minute with
 	// a count, and at Info that it is over. Lines hold ids and errors, never content.
-	// Nil is silent.
+	// Its handler must not call Flush or Close either. Nil is silent.
 	Logger *slog.Logger
 	// A panic of TraceContext, Prepare, Unsent or Logger is contained: it is counted
 	// (Stats.Panics), and the event goes on.

@@ -86,7 +86,8 @@
 // v1 on, what compiles with one version compiles with every later one of the same major
 // version: fields and methods are added, none is removed or changes its meaning, so build
 // structs with the names of their fields. Workers read the events of every earlier
-// emitter. The module needs kafka-go and what that needs, and a Go that is at most two
+// emitter. Excepted are [Publisher] and its types, which serve "emitter serve". The module
+// needs kafka-go and what that needs, and a Go that is at most two
 // releases old ([ADR 15]).
 //
 // [ADR 15]: https://github.com/evalworker/evalworker/blob/main/docs/adr/0015-modules.md

@@ -116,7 +116,7 @@ func (e *Emitter) spawn(run func()) {
 }
 
 // absent reports whether there is no emitter to act: it is nil, or New has not made it.
-func (e *Emitter) absent() bool { return e == nil || e.life == nil }
+func (e *Emitter) absent() bool { return e == nil || e.topic == nil && e.sidecar == nil }
 
 // absence returns what becomes of an event without an emitter.
 func (e *Emitter) absence() error {
@@ -202,7 +202,7 @@ func (e *Emitter) Forward(ctx context.Context, ev *event.Event, value []byte) er
 		return e.noted(err)
 	}
 	own := *ev
-	value, ok := e.cfg.prepareEncoded(&own, value, e.contain)
+	value, ok := e.cfg.prepareEncoded(&own, validUTF8(value), e.contain)
 	if !ok {
 		e.countFiltered()
 		return nil
@@ -247,7 +247,7 @@ func (e *Emitter) accept(ctx context.Context, m message, err error) error {
 		}
 		if err := e.waitForRoom(ctx); err != nil {
 			e.stats.Full++
-			return fmt.Errorf("wait for room to emit %s: %w", m.id, err)
+			return fmt.Errorf("wait for room to emit %.100s: %w", m.id, err)
 		}
 	}
 }
@@ -307,7 +307,7 @@ func (e *Emitter) settle(ms []message, err error) {
 	}
 	e.release(ms, err)
 	if err != nil {
-		e.notices.add(noticeUnsent, len(ms), slog.String("request_id", string(ms[0].id)), slog.String("error", err.Error()))
+		e.notices.add(noticeUnsent, len(ms), slog.String("request_id", fmt.Sprintf("%.100s", ms[0].id)), slog.String("error", err.Error()))
 		e.handBack(ms, err)
 	}
 	e.notices.flush(false)
@@ -355,8 +355,11 @@ func (e *Emitter) release(ms []message, err error) {
 	if err != nil {
 		e.stats.Unsent += uint64(len(ms))
 		e.unsent.add(ms, err)
-		if !errors.Is(err, errClosing) {
-			e.trouble.err, e.trouble.at = err, time.Now()
+		if t := &e.trouble; !errors.Is(err, errClosing) {
+			t.err, t.at = err, time.Now()
+			if t.since.IsZero() && !aboutRecords(err) { // refused without another attempt, as what comes will be
+				t.since, t.count, t.written = t.at, 1, false
+			}
 		}
 	} else {
 		e.stats.Sent += uint64(len(ms))

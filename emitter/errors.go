@@ -50,11 +50,11 @@ type UnsentError struct {
 func (u *UnsentError) Error() string {
 	switch {
 	case u.Count == 1 && len(u.RequestIDs) == 1:
-		return fmt.Sprintf("1 event not sent, %s: %v", u.RequestIDs[0], u.Err)
+		return fmt.Sprintf("1 event not sent, %.100s: %v", u.RequestIDs[0], u.Err)
 	case len(u.RequestIDs) == 0:
 		return fmt.Sprintf("%d events not sent: %v", u.Count, u.Err)
 	}
-	return fmt.Sprintf("%d events not sent, the first is %s: %v", u.Count, u.RequestIDs[0], u.Err)
+	return fmt.Sprintf("%d events not sent, the first is %.100s: %v", u.Count, u.RequestIDs[0], u.Err)
 }
 
 // Unwrap returns Err.

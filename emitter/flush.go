@@ -91,6 +91,9 @@ func (e *Emitter) Close(ctx context.Context) error {
 	if e.absent() {
 		return nil
 	}
+	if ctx == nil { // a panic would leave every further call waiting
+		ctx = context.Background()
+	}
 	e.closing.Do(func() {
 		e.stopAccepting()
 		cause := errClosing

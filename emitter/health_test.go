@@ -165,6 +165,41 @@ func TestDropsAndRefusalsAreLogged(t *testing.T) {
 	})
 }
 
+// TestARefusalForGoodIsATrouble: events that the brokers refuse at the first attempt, for a
+// reason that holds for each, are not written either, until one is.
+func TestARefusalForGoodIsATrouble(t *testing.T) {
+	t.Parallel()
+	for code, isTrouble := range map[kafka.Error]bool{
+		kafka.UnsupportedCompressionType: true,
+		kafka.InvalidTopic:               true,
+		kafka.MessageSizeTooLarge:        false, // the next event may be smaller
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &cluster{answer: func([]record) kafka.Error { return code }}
+			log := &logLines{}
+			e := emitterOn(t, c, Config{Logger: slog.New(log)})
+			emit := func(id event.RequestID) {
+				t.Helper()
+				if err := e.Emit(t.Context(), event.Event{RequestID: id}); err != nil {
+					t.Fatal(err)
+				}
+				<-time.After(time.Second)
+			}
+			began := time.Now()
+			emit("a")
+			emit("b")
+			if s := e.Stats(); errors.Is(e.Err(), code) != isTrouble || s.FailingSince.IsZero() == isTrouble || s.FailingSince.Sub(began) > time.Second || s.Unsent != 2 {
+				t.Errorf("%v: Err = %v, Stats = %+v", code, e.Err(), s)
+			}
+			c.answer = takes
+			emit("c")
+			if s := e.Stats(); e.Err() != nil || !s.FailingSince.IsZero() || s.Sent != 1 || (len(log.with("INFO events are written to Kafka again")) == 1) != isTrouble {
+				t.Errorf("%v, and then written: Err = %v, Stats = %+v\n%s", code, e.Err(), s, strings.Join(log.lines, "\n"))
+			}
+		})
+	}
+}
+
 func TestPanicsAreContained(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -257,4 +292,11 @@ func TestEmitRefusesWhatWorkersRefuse(t *testing.T) {
 	if accepted != 10 {
 		t.Errorf("%d events are accepted, want 10", accepted)
 	}
+}
+
+// unstarted returns an emitter whose goroutines do not run, so that it only queues.
+func unstarted(cfg Config) *Emitter {
+	cfg.Brokers = []string{"127.0.0.1:1"}
+	cfg = cfg.withDefaults()
+	return &Emitter{cfg: cfg, topic: newTopicClient(cfg), wake: make(chan struct{}, 1)}
 }

@@ -18,6 +18,7 @@ type message struct {
 	value    []byte
 	headers  []event.Header
 	withheld string // why the event is without content; empty when it has it
+	anew     bool   // the value was encoded again, because the one that was given is too large
 	size     int
 	seq      uint64 // order of acceptance, from 1
 	time     time.Time

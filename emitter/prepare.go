@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/evalworker/evalworker/event"
 )
@@ -105,6 +106,7 @@ func (c *Config) fit(ev *event.Event, value []byte) (message, error) {
 	if tooLarge != nil {
 		return message{}, err
 	}
+	m.anew = true
 	return m, nil
 }
 
@@ -118,6 +120,9 @@ type Prepared struct {
 	OnlyKnown bool
 	// Filtered says that Config.Prepare left the event out. There is no value then.
 	Filtered bool
+	// Mended says that the value had bytes that are not UTF-8, each of which is the
+	// replacement character (U+FFFD) now.
+	Mended bool
 }
 
 // Prepare does with an encoded event what [Emitter.Emit] does before it publishes one:
@@ -127,6 +132,8 @@ type Prepared struct {
 // that went through Config.Prepare holds none of them. The error is that of decode, or
 // that of Check.
 func (p *Publisher) Prepare(value []byte, decode func([]byte) (*event.Event, error)) (Prepared, error) {
+	mended := !utf8.Valid(value)
+	value = validUTF8(value)
 	ev, err := decode(value)
 	if err != nil {
 		return Prepared{}, err
@@ -136,7 +143,7 @@ func (p *Publisher) Prepare(value []byte, decode func([]byte) (*event.Event, err
 		return Prepared{Filtered: true}, nil
 	}
 	m, err := p.cfg.fit(ev, value)
-	return Prepared{Value: m.value, ContentWithheld: m.withheld, OnlyKnown: p.cfg.Prepare != nil || m.withheld != ev.ContentWithheld}, err
+	return Prepared{Value: m.value, ContentWithheld: m.withheld, OnlyKnown: p.cfg.Prepare != nil || m.anew, Mended: mended}, err
 }
 
 // contain turns a panic of a call into its end.

@@ -27,7 +27,7 @@ func (e *Event) Check() error {
 	case e.RequestID == "":
 		return newError(Malformed, errors.New("missing request_id"))
 	case e.Kind != KindRequestCompleted && e.Kind != KindUserFeedback:
-		return newError(UnknownEvent, fmt.Errorf("event %s: kind is none of %s, %s", e.RequestID, KindRequestCompleted, KindUserFeedback))
+		return newError(UnknownEvent, fmt.Errorf("event %.100s: kind is none of %s, %s", e.RequestID, KindRequestCompleted, KindUserFeedback))
 	}
 	long := ""
 	switch {
@@ -39,10 +39,10 @@ func (e *Event) Check() error {
 		long = "trace_context"
 	}
 	if long != "" {
-		return newError(Malformed, fmt.Errorf("event %s: %s: more than %d items", e.RequestID, long, MaxItems))
+		return newError(Malformed, fmt.Errorf("event %.100s: %s: more than %d items", e.RequestID, long, MaxItems))
 	}
 	if e.tooDeep() {
-		return newError(Malformed, fmt.Errorf("event %s: nested more than %d deep", e.RequestID, MaxDepth))
+		return newError(Malformed, fmt.Errorf("event %.100s: nested more than %d deep", e.RequestID, MaxDepth))
 	}
 	return nil
 }

@@ -30,6 +30,9 @@ func (r *Redactor) Names(e *event.Event) *event.Event {
 	} {
 		name(s)
 	}
+	rating := string(out.UserRating) // some applications take words for it
+	name(&rating)
+	out.UserRating = event.Rating(rating)
 	if e.Retrieval != nil {
 		retrieval := *e.Retrieval
 		name(&retrieval.Index)

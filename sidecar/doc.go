@@ -21,7 +21,8 @@
 // sending them again repeats them.
 //
 // With both, warnings name the members of accepted events that are not read: unknown ones,
-// and values without a meaning. They hold names and types, never values.
+// and values without a meaning. They also say which events went without their content.
+// They hold names and types, never values.
 //
 // # How it is bounded
 //
@@ -44,7 +45,9 @@
 //
 // # What it does not do
 //
-// It does not evaluate, sample or redact, and it speaks no TLS. It listens on
-// loopback unless it has a token, and answers no web page there. If it has one, a
-// request without the token sees only the documents and whether the sidecar is well.
+// It does not evaluate or sample, and it speaks no TLS. What is kept from Kafka, media or
+// all that a redactor finds, is the publisher's business, and is taken out before an event
+// is in the spool. It listens on loopback unless it has a token, and answers no web page
+// there. If it has one, a request without the token sees only the documents and whether
+// the sidecar is well.
 package sidecar

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -161,7 +162,7 @@ func (f *forwarder) logEach(rejected []emitter.RejectedEvent, kept bool) {
 		if r.Event != nil {
 			id = r.Event.RequestID
 		}
-		log := f.log.With("request_id", string(id), "bytes", len(r.Value), "error", r.Err)
+		log := f.log.With("request_id", fmt.Sprintf("%.100s", id), "bytes", len(r.Value), "error", r.Err)
 		if kept {
 			log.Error("event set aside in rejected.ndjson: kafka will never accept it")
 		} else {

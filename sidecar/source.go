@@ -1,8 +1,6 @@
 package sidecar
 
 import (
-	"slices"
-
 	"github.com/evalworker/evalworker/event"
 )
 
@@ -11,11 +9,16 @@ import (
 // before the event is on its disk.
 func (s *Sidecar) source(c *contents, line int, value []byte) ([]byte, error) {
 	var warned event.Warnings
+	arrived := "" // why the event came without its content
 	prepared, err := s.deps.Publisher.Prepare(value, func(value []byte) (ev *event.Event, err error) {
 		if s.cfg.Strict { // takes warnings for errors
-			return event.DecodeStrict(value)
+			ev, err = event.DecodeStrict(value)
+		} else {
+			ev, warned, err = event.DecodeWithWarnings(value)
 		}
-		ev, warned, err = event.DecodeWithWarnings(value)
+		if err == nil {
+			arrived = ev.ContentWithheld
+		}
 		return ev, err
 	})
 	if err != nil {
@@ -23,9 +26,14 @@ func (s *Sidecar) source(c *contents, line int, value []byte) ([]byte, error) {
 	}
 	if prepared.ContentWithheld != "" {
 		c.withheld++
+	}
+	if prepared.ContentWithheld != "" && arrived == "" { // else its application knows
 		c.warnings.addWithheld(line, prepared.ContentWithheld)
 	}
 	c.warnings.add(line, warned, !prepared.OnlyKnown, &s.mends)
+	if prepared.Mended {
+		c.warnings.note(line, event.Warning{Field: "text"}, "is not UTF-8: what could not be read is replaced by U+FFFD", "send UTF-8")
+	}
 	return prepared.Value, nil
 }
 
@@ -39,14 +47,5 @@ func (w *requestWarnings) addWithheld(line int, why string) {
 	case event.WithheldNotRedacted:
 		problem = "cannot be redacted: " + problem
 	}
-	of := event.Warning{Field: "content_withheld", Problem: problem}
-	switch i := slices.Index(w.of, of); {
-	case i >= 0:
-		w.listed[i].Events = max(w.listed[i].Events, 1) + 1
-	case len(w.listed) == maxListed:
-		w.more++
-	default:
-		w.of = append(w.of, of)
-		w.listed = append(w.listed, lineWarning{Line: line, Field: of.Field, Problem: problem, Mend: mend})
-	}
+	w.note(line, event.Warning{Field: "content_withheld", Problem: problem}, problem, mend)
 }

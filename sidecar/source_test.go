@@ -66,3 +66,22 @@ func TestSource(t *testing.T) {
 		t.Errorf("%q, want %q", strings.Join(kept, ","), want)
 	}
 }
+
+// TestWhatCameWithoutContent: an application that has withheld content itself is not warned
+// of it, and what becomes of its own fields is told as it is.
+func TestWhatCameWithoutContent(t *testing.T) {
+	t.Parallel()
+	w := build(t, Config{}, spool.Config{})
+	h := w.handler()
+	withheld := `"content_withheld":"` + event.WithheldTooLarge + `"`
+	if a := posted(t, h, eventWith("a", withheld), 202); len(a.Warnings) != 0 {
+		t.Errorf("%+v", a)
+	}
+	a := posted(t, h, eventWith("b", withheld+`,"mine":"`+strings.Repeat("word ", 1000)+`"`), 202)
+	if len(a.Warnings) != 1 || a.Warnings[0].Problem != "unknown field: it is not published" {
+		t.Errorf("%+v", a)
+	}
+	if st := w.Status(); st.Events.Withheld != 2 || st.Events.Warned != 1 {
+		t.Errorf("%+v", st.Events)
+	}
+}

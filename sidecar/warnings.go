@@ -35,29 +35,26 @@ func (w *requestWarnings) add(line int, warned event.Warnings, whole bool, mends
 		w.events++
 	}
 	w.more += warned.More
-	for _, one := range warned.List {
-		switch i := slices.Index(w.of, one); {
-		case i >= 0:
-			w.listed[i].Events = max(w.listed[i].Events, 1) + 1
-		case len(w.listed) == maxListed:
-			w.more++
-		default:
-			w.of = append(w.of, one)
-			w.listed = append(w.listed, lineWarning{Line: line, Field: one.Field, Problem: problemOf(one, whole), Mend: mends.of(one)})
-		}
-	}
-}
-
-// problemOf says what is wrong with a member, and what was done about it.
-func problemOf(w event.Warning, whole bool) string {
 	done := ": it is published, and not read"
 	if !whole {
 		done = ": it is not published"
 	}
-	if w.Unknown() {
-		return "unknown field" + done
+	for _, one := range warned.List {
+		w.note(line, one, one.Problem+done, mends.of(one))
 	}
-	return w.Problem + done
+}
+
+// note lists a warning, unless it is listed already or too many are.
+func (w *requestWarnings) note(line int, of event.Warning, problem, mend string) {
+	switch i := slices.Index(w.of, of); {
+	case i >= 0:
+		w.listed[i].Events = max(w.listed[i].Events, 1) + 1
+	case len(w.listed) == maxListed:
+		w.more++
+	default:
+		w.of = append(w.of, of)
+		w.listed = append(w.listed, lineWarning{Line: line, Field: of.Field, Problem: problem, Mend: mend})
+	}
 }
 
 // mends remembers what to write instead of members, because to find that takes longer

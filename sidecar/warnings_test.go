@@ -1,11 +1,13 @@
 package sidecar
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -104,5 +106,19 @@ func TestMendsAreBounded(t *testing.T) {
 	}
 	if n := len(w.mends.known); n != maxMends {
 		t.Errorf("%d names are remembered", n)
+	}
+}
+
+// TestTextThatIsNotUTF8: it is replaced before the spool, and the answer says so.
+func TestTextThatIsNotUTF8(t *testing.T) {
+	t.Parallel()
+	w := build(t, Config{}, spool.Config{})
+	got := request{body: `{"event":"llm_request_completed","request_id":"r","output":"a` + "\xff" + `b"}`}.do(t, w.handler())
+	if got.Code != http.StatusAccepted || !strings.Contains(got.Body.String(), `"field":"text"`) {
+		t.Errorf("%d %s", got.Code, got.Body)
+	}
+	batch, err := w.spool.Next(t.Context(), spool.Limits{Records: 1, Bytes: 1 << 20})
+	if err != nil || len(batch.Records) != 1 || !utf8.Valid(batch.Records[0].Data) || !bytes.Contains(batch.Records[0].Data, []byte("a\ufffdb")) {
+		t.Errorf("spooled %+v, %v", batch, err)
 	}
 }

@@ -53,7 +53,7 @@ func canaryEvents(t *testing.T) string {
 			`"response":{"choices":[{"message":{"role":"assistant","content":` + s + `},"finish_reason":"stop"}]}`,
 			`"choices":[{"index":0,"message":{"role":"assistant","content":` + s + `},"finish_reason":"stop"}]`,
 			`"request":{"model":"m","messages":[{"role":"user","content":` + s + `}]}`,
-			`"feature":` + s, `"prompt_name":` + s, `"mine":` + s, `"metadata":{"to":` + s + `}`,
+			`"feature":` + s, `"prompt_name":` + s, `"user_rating":` + s, `"mine":` + s, `"metadata":{"to":` + s + `}`,
 			`"input":` + strings.Repeat("[", 200) + s + strings.Repeat("]", 200), // too deep to be redacted
 			`"input":"` + c + strings.Repeat(" word", 300_000) + `"`,             // too large to be published
 		} {

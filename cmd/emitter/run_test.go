@@ -262,3 +262,19 @@ func FuzzReadLines(f *testing.F) {
 		}
 	})
 }
+
+// TestIDsAndNamesDoNothingToATerminal: those of a file are not the user's own.
+func TestIDsAndNamesDoNothingToATerminal(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("i", 2000)
+	in := `{"event":"llm_request_completed","request_id":"a\u001b[2J\nall is well ` + long + `","x\u001b[2J\nsent 9 of 9 lines":1}
+{"event":"llm_request_completed","request_id":"b\u001b[2J` + strings.Repeat(long, 1000) + `"}
+`
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), []string{"send", "--brokers", "127.0.0.1:1", "--timeout", "300ms", "-"}, strings.NewReader(in), &stdout, &stderr); code != cli.ExitFailure {
+		t.Errorf("exit code %d", code)
+	}
+	if got := stderr.String(); strings.Contains(got, "\x1b") || strings.Contains(got, "\nall is well") || strings.Contains(got, "\nsent 9") || !strings.Contains(got, "all is well") || !strings.Contains(got, "sent 9") || len(got) > 2000 {
+		t.Errorf("%d bytes: %.2000q", len(got), got)
+	}
+}

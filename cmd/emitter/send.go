@@ -193,7 +193,7 @@ func (s *sendCommand) reportBad(number int, err error, stderr io.Writer) {
 	if len(s.sum.Faults) < maxFaults {
 		s.sum.Faults = append(s.sum.Faults, lineFault{number, err.Error()})
 	}
-	fmt.Fprintf(stderr, "%s:%d: %v\n", s.name, number, err)
+	fmt.Fprintf(stderr, "%s:%d: %s\n", s.name, number, shown(err.Error()))
 }
 
 func (s *sendCommand) print(stdout io.Writer) error {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -165,10 +166,21 @@ func (t *target) finish(ctx context.Context, em *emitter.Emitter, stderr io.Writ
 	}
 	fmt.Fprintf(stderr, "emitter: %s not sent: %v\n", cli.Plural(unsent.Count, "event"), why)
 	for chunk := range slices.Chunk(unsent.RequestIDs, 10) {
-		fmt.Fprintln(stderr, "  ", chunk)
+		fmt.Fprintln(stderr, "  ", shown(fmt.Sprintf("%.100s", chunk)))
 	}
 	if more := unsent.Count - len(unsent.RequestIDs); more > 0 {
 		fmt.Fprintf(stderr, "   and %d more\n", more)
 	}
 	return unsent.Count
+}
+
+// shown returns a text with ids or names of events as one line that does nothing to a
+// terminal.
+func shown(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
 }

@@ -82,9 +82,18 @@ func (r *call) answer(answer any) {
 const patience = 100 * time.Millisecond
 
 // end publishes the event, once. A request that its context ended is published all the same.
-func (r *call) end(err error) { r.endAt(time.Now(), err) }
+func (r *call) end(err error) {
+	ctx := r.ctx
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), patience)
+		defer cancel()
+	}
+	r.endAt(ctx, time.Now(), err)
+}
 
-func (r *call) endAt(at time.Time, err error) {
+// endAt is end for a time, with the emitter's context.
+func (r *call) endAt(ctx context.Context, at time.Time, err error) {
 	if r.ended || r.emitter == nil {
 		return
 	}
@@ -99,12 +108,6 @@ func (r *call) endAt(at time.Time, err error) {
 	e.Status = "success"
 	if err != nil {
 		e.Status, e.ErrorType = "error", errorType(err)
-	}
-	ctx := r.ctx
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), patience)
-		defer cancel()
 	}
 	_ = r.emitter.Emit(ctx, *e) // the emitter counts what it does not take
 }

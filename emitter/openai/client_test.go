@@ -204,3 +204,21 @@ func TestChoicesThatAlternate(t *testing.T) {
 		}
 	}
 }
+
+// TestMessagesInAStream: a server that sends messages, or something else in their place,
+// beside the pieces costs none of the pieces.
+func TestMessagesInAStream(t *testing.T) {
+	t.Parallel()
+	var sent []string
+	for _, piece := range pieces {
+		sent = append(sent, strings.ReplaceAll(piece, `"delta":`, `"message":"","delta":`))
+	}
+	client, published := wrapped(t, 200, asStream(sent))
+	stream, err := client.CreateChatCompletionStream(t.Context(), request)
+	for err == nil {
+		_, err = stream.Recv()
+	}
+	if e := only(t, published); e.Output.Reply() != "Looking." || len(e.Calls()) != 1 || e.Status != "success" {
+		t.Errorf("%v: %s", err, e.Output.Raw())
+	}
+}

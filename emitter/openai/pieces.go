@@ -42,6 +42,9 @@ func (p *pieces) add(raw []byte) (seen bool) {
 		probabilities, ok := part["logprobs"].(map[string]any)
 		delete(part, "delta")
 		delete(part, "logprobs")
+		if _, whole := part["message"].(map[string]any); !whole || delta != nil {
+			delete(part, "message") // the pieces make one
+		}
 		replace(choice, part)
 		if join(choice["message"].(map[string]any), delta) {
 			seen = true

@@ -3,6 +3,7 @@ package openai_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -126,5 +127,34 @@ func TestACancelledRequestDoesNotWait(t *testing.T) {
 	}
 	if err := <-em.ended; !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the emitter was given a context that ended with %v", err)
+	}
+}
+
+// TestAForgottenStreamDoesNotWait: it is published between collections of memory, which an
+// emitter that blocks must not hold up.
+func TestAForgottenStreamDoesNotWait(t *testing.T) {
+	t.Parallel()
+	client, _ := wrapped(t, 200, asStream(pieces))
+	em := full{make(chan error, 1)}
+	stream, err := openai.Wrap(client.Client, em).CreateChatCompletionStream(t.Context(), request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	library := stream.ChatCompletionStream
+	stream = nil //nolint:ineffassign,wastedassign // it is forgotten
+	for {
+		runtime.GC()
+		select {
+		case err := <-em.ended:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("the emitter was given a context that ended with %v", err)
+			}
+			if err := library.Close(); err != nil {
+				t.Error(err)
+			}
+			return
+		default:
+			runtime.Gosched()
+		}
 	}
 }

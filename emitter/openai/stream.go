@@ -58,6 +58,7 @@ func (s *Stream) Recv() (piece openai.ChatCompletionStreamResponse, err error) {
 
 // RecvRaw is the library's method.
 func (s *Stream) RecvRaw() ([]byte, error) {
+	defer runtime.KeepAlive(s) // the end of a stream that is read is not that of a forgotten one
 	raw, err := s.ChatCompletionStream.RecvRaw()
 	switch {
 	case err == nil:
@@ -90,7 +91,9 @@ func (r *recording) add(raw []byte) {
 func (r *recording) end(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.endAt(time.Now(), err)
+	if r.complete(&err) {
+		r.call.end(err)
+	}
 }
 
 // abandon ends a stream that nobody has any more, at the time of its last piece. It runs
@@ -101,18 +104,21 @@ func (r *recording) abandon() {
 	defer r.mu.Unlock()
 	ctx, cancel := context.WithCancel(r.call.ctx)
 	cancel()
-	r.call.ctx = ctx
-	r.endAt(r.last, errLeft)
+	if err := error(errLeft); r.complete(&err) {
+		r.call.endAt(ctx, r.last, err)
+	}
 }
 
-// endAt publishes the stream. The caller holds mu.
-func (r *recording) endAt(at time.Time, err error) {
+// complete puts the answer into the event, and takes back the error of a stream that was left
+// when the model had finished. It reports false when the stream is published already. The
+// caller holds mu.
+func (r *recording) complete(err *error) bool {
 	if r.call.ended {
-		return
+		return false
 	}
-	if errors.Is(err, errLeft) && r.pieces.finished() {
-		err = nil
+	if errors.Is(*err, errLeft) && r.pieces.finished() {
+		*err = nil
 	}
 	r.call.answer(&r.pieces)
-	r.call.endAt(at, err)
+	return true
 }
