@@ -78,6 +78,10 @@ func placeholders(n int) string {
 	return b.String()
 }
 
+// hasFeatures reports whether occurrences have a feature: not in a store of the first
+// version, which commands read as it is.
+func (c *Cases) hasFeatures() bool { return c.store.Versions().Store >= 2 }
+
 // query returns the cases that a filter chooses, as conditions on cases c.
 func (c *Cases) query(ctx context.Context, f Filter) (*query, error) {
 	q := &query{}
@@ -105,7 +109,11 @@ func (c *Cases) query(ctx context.Context, f Filter) (*query, error) {
 	}
 	if f.Feature != "" {
 		// Occurrences from before the column existed have the case's own feature.
-		q.add("(c.feature = ? OR EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.feature = ?))", storable(f.Feature), indexKey(f.Feature))
+		if c.hasFeatures() {
+			q.add("(c.feature = ? OR EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.feature = ?))", storable(f.Feature), indexKey(f.Feature))
+		} else {
+			q.add("c.feature = ?", storable(f.Feature))
+		}
 	}
 	if f.Status != "" {
 		q.add("c.status = ?", storable(string(f.Status)))

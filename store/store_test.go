@@ -150,24 +150,6 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// TestNewerStore: an older program does not touch a store.
-func TestNewerStore(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "cases.db")
-	if err := open(t, config(path)).Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := rawFile(t, path).ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.Open(t.Context(), config(path)); err == nil || !strings.Contains(err.Error(), "newer evalworker") {
-		t.Errorf("opened: %v", err)
-	}
-	if _, err := store.OpenExisting(t.Context(), config(path+"x")); !errors.Is(err, store.ErrNoStore) {
-		t.Errorf("a store that does not exist: %v", err)
-	}
-}
-
 func TestClosed(t *testing.T) {
 	t.Parallel()
 	s := open(t, config(":memory:"))

@@ -28,6 +28,16 @@ func openStore(ctx context.Context, cfg store.Config) (_ *store.Store, err error
 	return s, nil
 }
 
+// logMigration says that the tables of the store were changed, from which version and to
+// which, because programs that do not know the new one may be refused from then on.
+func logMigration(log *slog.Logger, s *store.Store) {
+	if from, to := s.Migrated(); from > 0 && from < to {
+		v := s.Versions()
+		log.Info("store migrated", slog.Int("from", from), slog.Int("to", to),
+			slog.Int("lowest_reader", v.LowestReader), slog.Int("lowest_writer", v.LowestWriter))
+	}
+}
+
 // explainPort explains why the health server's port is taken: often a second
 // worker was started, and then the store is claimed too, so that another port
 // would not help.
@@ -47,6 +57,7 @@ func (a *App) connect(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		err := a.store.Connect(ctx)
 		if err == nil {
+			logMigration(a.log, a.store)
 			if since, was := a.starting.End(); was {
 				a.log.Info("store is reachable", slog.Duration("after", time.Since(since)))
 			}
