@@ -29,6 +29,9 @@ const migrateTimeout = 5 * time.Minute
 // "evalwork" in ASCII. Each database has its own.
 const migrateLock = 0x6576616c776f726b
 
+// applicationName is what connections are called unless the URL says otherwise.
+const applicationName = "evalworker"
+
 func (*postgres) dialect() Dialect { return PostgreSQL }
 
 func (p *postgres) open(context.Context, bool) (*sql.DB, error) {
@@ -90,7 +93,7 @@ func (p *postgres) openPool(timeout time.Duration) (*sql.DB, error) {
 		cfg.Password = p.cfg.Password.Reveal()
 	}
 	if cfg.RuntimeParams["application_name"] == "" {
-		cfg.RuntimeParams["application_name"] = "evalworker"
+		cfg.RuntimeParams["application_name"] = applicationName
 	}
 	if cfg.ConnectTimeout == 0 {
 		// For each address, so that one that does not answer leaves time for the others.

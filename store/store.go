@@ -44,6 +44,10 @@ type engine interface {
 	unavailable(err error) bool
 	// forbidden reports whether the user lacks a right.
 	forbidden(err error) bool
+	// size returns the bytes of the store.
+	size(ctx context.Context, db *sql.DB) (int64, error)
+	// users returns what else has the store open.
+	users(ctx context.Context, db *sql.DB) ([]string, error)
 	// closed returns an error if what was read cannot be relied on.
 	closed() error
 	// explain adds a remedy to an error of the database.

@@ -33,7 +33,7 @@ func openStore(ctx context.Context, cfg store.Config) (_ *store.Store, err error
 func logMigration(log *slog.Logger, s *store.Store) {
 	if from, to := s.Migrated(); from > 0 && from < to {
 		v := s.Versions()
-		log.Info("store migrated", slog.Int("from", from), slog.Int("to", to),
+		log.Warn("store migrated: programs that know only older versions of its tables may be refused", slog.Int("from", from), slog.Int("to", to),
 			slog.Int("lowest_reader", v.LowestReader), slog.Int("lowest_writer", v.LowestWriter))
 	}
 }

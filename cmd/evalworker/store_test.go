@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/evalworker/evalworker/internal/cli"
+	"github.com/evalworker/evalworker/internal/testkit/containers"
+	"github.com/evalworker/evalworker/store"
+)
+
+// storeRunner runs commands on one store.
+type storeRunner struct {
+	t   *testing.T
+	cfg store.Config
+}
+
+func (r storeRunner) run(code int, args ...string) string {
+	r.t.Helper()
+	var out, log strings.Builder
+	args = append(args, "--store", r.cfg.URL)
+	if got := run(r.t.Context(), args, strings.NewReader(""), &out, &log, nil); got != code {
+		r.t.Fatalf("%s: exit code %d, want %d\n%s%s", args, got, code, out.String(), log.String())
+	}
+	return out.String() + log.String()
+}
+
+func (r storeRunner) want(text string, code int, args ...string) {
+	r.t.Helper()
+	if got := r.run(code, args...); !strings.Contains(got, text) {
+		r.t.Errorf("%s prints\n%s\nwant %q", args, got, text)
+	}
+}
+
+// write changes the store beside the commands.
+func (r storeRunner) write(queries ...string) {
+	r.t.Helper()
+	s, err := store.OpenExisting(r.t.Context(), r.cfg)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.Write(r.t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		for _, q := range queries {
+			if _, err := tx.Exec(ctx, q); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// TestStoreCommand: the tables are made, looked at, taken back and brought forward, and
+// nothing is lost that was not asked for.
+func TestStoreCommand(t *testing.T) {
+	t.Parallel()
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		cfg := store.DefaultConfig()
+		cfg.URL = "sqlite:" + filepath.Join(t.TempDir(), "cases.db")
+		storeCommands(t, cfg)
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		url, ok := containers.UsePostgres(t)
+		if !ok {
+			t.Skip("needs a PostgreSQL")
+		}
+		cfg := store.DefaultConfig()
+		cfg.URL = url
+		storeCommands(t, cfg)
+	})
+}
+
+func storeCommands(t *testing.T, cfg store.Config) {
+	t.Helper()
+	r := storeRunner{t, cfg}
+	r.want("no such store", cli.ExitFailure, "store", "status")
+	r.want("there is no store yet", cli.ExitOK, "store", "migrate", "--dry-run")
+	r.want("no such store", cli.ExitFailure, "store", "status") // nothing was made
+	r.want("made, with version", cli.ExitOK, "store", "migrate")
+	r.want("nothing to do", cli.ExitOK, "store", "migrate")
+
+	var st store.Status
+	if err := json.Unmarshal([]byte(r.run(cli.ExitOK, "store", "status", "--json")), &st); err != nil || st.Store != st.Program || len(st.Tables) == 0 || st.Bytes == 0 {
+		t.Fatalf("%+v, %v", st, err)
+	}
+	r.write(`INSERT INTO cases VALUES ('a', 'e', 'rule', '', '', '', '', '', '', 'candidate', 0, 0, 1)`,
+		`INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, seen, feature) VALUES ('r', 'e', 'a', '', 1, 'search')`)
+	r.want("rows: exemplars 0, occurrences 1, cases 1", cli.ExitOK, "store", "status")
+
+	r.want("would be taken back from version 2 to 1, which loses the feature of 1 failures", cli.ExitOK, "store", "rollback", "--dry-run")
+	r.want("--yes: missing, because version 1 loses the feature of 1 failures", cli.ExitUsage, "store", "rollback")
+	r.want("pending: (none)", cli.ExitOK, "store", "status") // and nothing was done
+	r.want("nothing to roll back", cli.ExitFailure, "store", "rollback", "--to", "7", "--yes")
+	r.want("taken back from version 2 to 1, which lost the feature of 1 failures", cli.ExitOK, "store", "rollback", "--to", "1", "--yes")
+
+	r.want("pending: 0002_feature", cli.ExitOK, "store", "status")
+	r.want("would be migrated from version 1 to 2: 0002_feature", cli.ExitOK, "store", "migrate", "--dry-run")
+	r.want("e", cli.ExitOK, "datasets", "list")
+	r.want("pending: 0002_feature", cli.ExitOK, "store", "status") // reading left it alone
+	r.want("migrated from version 1 to 2", cli.ExitOK, "store", "migrate")
+
+	const newer = `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, '1')`
+	r.write(newer, `INSERT INTO store_compatibility VALUES (99, 2, 98)`)
+	r.want("written by: programs that know version 98 or a newer one, which this one does not", cli.ExitOK, "store", "status")
+	r.want("e", cli.ExitOK, "datasets", "list")
+	r.want("use a newer one", cli.ExitFailure, "datasets", "status", "a", "confirmed")
+	r.want("use a newer one", cli.ExitFailure, "store", "migrate")
+	r.want("only a newer one can change them back", cli.ExitFailure, "store", "rollback")
+}
+
+// TestStoreStatusOfANewerStore: a program that may not read the store still says who may.
+func TestStoreStatusOfANewerStore(t *testing.T) {
+	t.Parallel()
+	cfg := store.DefaultConfig()
+	cfg.URL = "sqlite:" + filepath.Join(t.TempDir(), "cases.db")
+	r := storeRunner{t, cfg}
+	r.run(cli.ExitOK, "store", "migrate")
+	r.write(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, '1')`)
+	r.want("read by: programs that know version 99 or a newer one, which this one does not", cli.ExitOK, "store", "status")
+	r.want("use a newer one", cli.ExitFailure, "datasets", "list")
+}
+
+// TestRollbackBesideAWorker: the tables of a file are not taken back under a worker.
+func TestRollbackBesideAWorker(t *testing.T) {
+	t.Parallel()
+	cfg := store.DefaultConfig()
+	cfg.URL = "sqlite:" + filepath.Join(t.TempDir(), "cases.db")
+	s, err := store.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	if err := s.Claim(); err != nil {
+		t.Fatal(err)
+	}
+	r := storeRunner{t, cfg}
+	r.want("another worker", cli.ExitFailure, "store", "rollback")
+	r.want("in use by: a worker, process ", cli.ExitOK, "store", "status")
+}
+
+// TestSize: bytes as a person reads them.
+func TestSize(t *testing.T) {
+	t.Parallel()
+	for bytes, want := range map[int64]string{0: "0 bytes", 1023: "1023 bytes", 1536: "1.5 KiB", 5 << 30: "5.0 GiB", 3 << 50: "3072.0 TiB"} {
+		if got := size(bytes); got != want {
+			t.Errorf("%d: %q, want %q", bytes, got, want)
+		}
+	}
+}
