@@ -16,8 +16,9 @@ type Config struct {
 	// process, or postgres://USER@HOST/DATABASE for one that workers share. FILE is
 	// relative to the configuration's file, or else to the working directory. Parts
 	// that a postgres URL omits come from PostgreSQL's own variables (PGPASSWORD,
-	// PGSSLMODE).
-	URL string `yaml:"url" doc:"Database: sqlite:FILE for one worker, with FILE relative to this file; postgres://USER@HOST/DATABASE for a fleet."`
+	// PGSSLMODE). HOST may be a list, and with the option
+	// target_session_attrs=read-write the one that takes writes is used.
+	URL string `yaml:"url" doc:"Database: sqlite:FILE for one worker, with FILE relative to this file; postgres://USER@HOST/DATABASE for a fleet, with all servers of a cluster as HOST,HOST and ?target_session_attrs=read-write."`
 	// Password for PostgreSQL; it takes precedence over one in the URL.
 	Password secret.String `yaml:"password" doc:"Password for PostgreSQL. A file (password_file) is the better place; empty: the URL's, PGPASSWORD, or ~/.pgpass."`
 	// PasswordFile holds the password. The loader of the configuration reads it
@@ -26,12 +27,13 @@ type Config struct {
 	// MaxConnections bounds the connections of one process to PostgreSQL, 1 to 1000.
 	MaxConnections int `yaml:"max_connections" doc:"Connections of one worker to PostgreSQL."`
 	// ConnectionLifetime bounds the life of a connection to PostgreSQL, so that
-	// workers return to the primary after a failover.
-	ConnectionLifetime time.Duration `yaml:"connection_lifetime" doc:"Age at which a connection to PostgreSQL is replaced, so that workers follow a failover."`
+	// connections spread over servers that are added.
+	ConnectionLifetime time.Duration `yaml:"connection_lifetime" doc:"Age at which a connection to PostgreSQL is replaced. A failover is noticed at once, whatever it is."`
 	// MaxExemplars bounds the requests that package datasets keeps of one case, 1 to 1000.
 	MaxExemplars int `yaml:"max_exemplars" doc:"Requests kept of one case, that is, of similar failures."`
-	// Timeout bounds one write, each statement of it, and an attempt to connect.
-	Timeout time.Duration `yaml:"timeout" doc:"Time for one write, and for one attempt to connect."`
+	// Timeout bounds one write, each statement of it, and connecting. One address of
+	// several may take half of it at most, unless the URL has a connect_timeout.
+	Timeout time.Duration `yaml:"timeout" doc:"Time for one write, and for connecting."`
 }
 
 // DefaultConfig returns the configuration of the file evalworker.db.

@@ -13,3 +13,6 @@ func Retention() map[string][]string {
 	}
 	return out
 }
+
+// Revisions is the number of versions that the program knows.
+var Revisions = programVersion()

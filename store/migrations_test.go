@@ -26,6 +26,9 @@ func TestMigrations(t *testing.T) {
 	if !slices.Equal(names[store.SQLite], names[store.PostgreSQL]) {
 		t.Errorf("a migration is missing for one database: %v", names)
 	}
+	if n := len(names[store.SQLite]); n != store.Revisions {
+		t.Errorf("%d migrations, and versions.go has %d rows", n, store.Revisions)
+	}
 }
 
 // TestRetention: the program knows how long the rows of each table are kept.
