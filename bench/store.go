@@ -31,7 +31,7 @@ func storeCost(ctx context.Context, out io.Writer, opts options) (err error) {
 	if err := build.Run(); err != nil {
 		return fmt.Errorf("build evalworker, from the root of the module: %w", err)
 	}
-	fmt.Fprintf(out, "\nstore: %d cases\n%-12s %-36s %8s %10s\n", opts.cases, "", "", "time", "peak RSS")
+	fmt.Fprintf(out, "\nstore: %d cases\n%-12s %-48s %8s %8s %10s\n", opts.cases, "", "", "time", "CPU", "peak RSS")
 	if err := storeFigures(ctx, out, program, "sqlite:"+filepath.Join(dir, "cases.db"), opts.cases); err != nil {
 		return err
 	}
@@ -62,10 +62,11 @@ func storeFigures(ctx context.Context, out io.Writer, program, url string, cases
 		"datasets export --out /dev/null", "datasets export --format csv --out /dev/null", "store status",
 	} {
 		cmd := exec.CommandContext(ctx, program, append(strings.Fields(args), "--store", url)...) //nolint:gosec // built above
-		cmd.Stderr = os.Stderr
+		var said strings.Builder
+		cmd.Stderr = &said
 		began := time.Now()
 		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("%s: %w", args, err)
+			return fmt.Errorf("%s: %w: %s", args, err, said.String())
 		}
 		took := time.Since(began)
 		peak := int64(0)
@@ -75,7 +76,8 @@ func storeFigures(ctx context.Context, out io.Writer, program, url string, cases
 				peak >>= 10 // it counts bytes there
 			}
 		}
-		fmt.Fprintf(out, "%-12s %-36s %7.2fs %7d MB\n", name, args, took.Seconds(), peak>>10)
+		cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+		fmt.Fprintf(out, "%-12s %-48s %7.2fs %7.2fs %7d MB\n", name, args, took.Seconds(), cpu.Seconds(), peak>>10)
 	}
 	return nil
 }

@@ -177,8 +177,9 @@ func (c *Cases) addVersions(ctx context.Context, by Grouping, q *query, groups [
 		}
 		return err
 	}
-	of.conds = append(of.conds, "c.count > 2")
-	err = store.Each(ctx, c.store, addVersion, "SELECT DISTINCT "+names+", o.prompt_version FROM cases c JOIN occurrences o ON o.case_id = c.id"+of.where(), of.args...)
+	of.conds = append(of.conds, "c.count > 2", "o.case_id = c.id")
+	// SQLite makes a cross join in this order: it would begin with all occurrences.
+	err = store.Each(ctx, c.store, addVersion, "SELECT DISTINCT "+names+", o.prompt_version FROM cases c CROSS JOIN occurrences o"+of.where(), of.args...)
 	for i := range groups {
 		groups[i].Versions = latestFirst(groups[i].Versions)
 	}

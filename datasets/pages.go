@@ -12,8 +12,8 @@ import (
 const (
 	firstPage  = 50
 	maxPage    = 1000
-	smallBytes = 1 << 20
-	largeBytes = 8 << 20
+	smallBytes = 256 << 10
+	largeBytes = 1 << 20
 )
 
 // Each calls fn with the cases that a filter chooses, some at a time, in the order of List

@@ -16,3 +16,6 @@ func Retention() map[string][]string {
 
 // Revisions is the number of versions that the program knows.
 var Revisions = programVersion()
+
+// MaxJournal is the size to which the write-ahead log is cut.
+const MaxJournal = maxJournal

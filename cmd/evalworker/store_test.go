@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 	"github.com/evalworker/evalworker/store"
@@ -154,4 +156,49 @@ func TestSize(t *testing.T) {
 			t.Errorf("%d: %q, want %q", bytes, got, want)
 		}
 	}
+}
+
+// TestListPages: a list ends after a page and says how the next one is seen; as JSON it is
+// whole unless a page is asked for.
+func TestListPages(t *testing.T) {
+	t.Parallel()
+	cfg := store.DefaultConfig()
+	cfg.URL = "sqlite:" + filepath.Join(t.TempDir(), "cases.db")
+	r := storeRunner{t, cfg}
+	r.run(cli.ExitOK, "store", "migrate")
+	add := func(from, to int) {
+		t.Helper()
+		r.write(fmt.Sprintf(`WITH RECURSIVE n(i) AS (SELECT %d UNION ALL SELECT i + 1 FROM n WHERE i < %d)
+			INSERT INTO cases SELECT printf('%%08d', i), 'e', 'rule', 'r' || i, '', '', 'p', '', '', 'candidate', 0, 0, 10000 - i FROM n`, from, to-1))
+	}
+	listed := func(args ...string) []datasets.Case {
+		t.Helper()
+		var out []datasets.Case
+		if err := json.Unmarshal([]byte(r.run(cli.ExitOK, append([]string{"datasets", "list", "--json"}, args...)...)), &out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	if got := listed(); len(got) != 0 {
+		t.Errorf("cases of an empty store: %v", got)
+	}
+	add(0, 125)
+	r.want("and 105 more: --limit 125", cli.ExitOK, "datasets", "list", "--by", "case")
+	r.want("and 105 more: --limit 125", cli.ExitOK, "datasets", "list")
+	for _, by := range []string{"case", "cause"} {
+		if got := r.run(cli.ExitOK, "datasets", "list", "--by", by, "--limit", "50", "--page", "3"); strings.Contains(got, "more:") || strings.Count(got, "e: r1") != 25 {
+			t.Errorf("the last page by %s:\n%s", by, got)
+		}
+		r.want("no cases", cli.ExitOK, "datasets", "list", "--by", by, "--page", "99")
+	}
+	r.want("--page: 0 is out of range", cli.ExitUsage, "datasets", "list", "--page", "0")
+	if got := listed(); len(got) != 125 || got[124].ID != "00000124" {
+		t.Errorf("%d cases", len(got))
+	}
+	if got := listed("--page", "2"); len(got) != 20 || got[0].ID != "00000020" {
+		t.Errorf("%d cases on the second page: %v", len(got), got)
+	}
+	add(125, 700)
+	r.want("and 680 more: --page 2", cli.ExitOK, "datasets", "list")
+	r.want("and 640 more: --page 4", cli.ExitOK, "datasets", "list", "--by", "case", "--page", "3")
 }
