@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,16 +44,34 @@ func TestReadOnlyFile(t *testing.T) {
 	}
 	t.Parallel()
 	program := copyOfProgram(t)
-	for name, change := range map[string]bool{"left alone": false, "changed": true} {
+	for name, tt := range map[string]struct{ change, worker bool }{
+		"left alone": {}, "changed": {change: true}, "beside a worker": {worker: true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			folder := sharedFolder(t)
 			path := filepath.Join(folder, "cases.db")
 			s := open(t, config(path))
-			if err := errors.Join(s.Write(t.Context(), insert("a")), s.Close(), os.Chmod(path, 0o444), os.Chmod(folder, 0o555)); err != nil {
+			if err := s.Write(t.Context(), insert("a")); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { _ = os.Chmod(folder, 0o755) })                                //nolint:gosec // so that it can be removed
+			if !tt.worker {
+				if err := s.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			files, err := filepath.Glob(path + "*")
+			if err != nil || (len(files) == 1) == tt.worker {
+				t.Fatalf("files %v, %v", files, err)
+			}
+			for _, f := range files {
+				if err := os.Chmod(f, 0o444); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Chmod(folder, 0o555); err != nil { //nolint:gosec // others are to read it
+				t.Fatal(err)
+			}
 			cmd := exec.CommandContext(t.Context(), program, "-test.run=^TestReadOnlyFile$") //nolint:gosec // this very program
 			cmd.Env = append(os.Environ(), readOnlyStore+"="+path)
 			if os.Getuid() == 0 { // whom no mode stops
@@ -67,11 +86,11 @@ func TestReadOnlyFile(t *testing.T) {
 			if line, err := lines.ReadString('\n'); line != "read a true\n" {
 				t.Fatalf("%q, %v", line, err)
 			}
-			if made, err := filepath.Glob(path + "*"); err != nil || len(made) != 1 {
-				t.Errorf("files %v, %v", made, err)
+			if now, err := filepath.Glob(path + "*"); err != nil || !slices.Equal(now, files) {
+				t.Errorf("files %v became %v, %v", files, now, err)
 			}
 			want := "closed <nil>\n"
-			if change {
+			if tt.change {
 				if err := os.Chtimes(path, time.Time{}, time.Now().Add(time.Hour)); err != nil {
 					t.Fatal(err)
 				}
@@ -194,5 +213,9 @@ func TestReadOnlyRole(t *testing.T) {
 		t.Error(err)
 	}
 	open(t, cfg)
-	existing(t, reader)
+	// Now it does, also to those who were given their rights before, in a newer version too.
+	execute(t, db, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`, `INSERT INTO store_compatibility VALUES (99, 1, 98)`)
+	if v := existing(t, reader).Versions(); v.LowestReader != 1 || v.LowestWriter != 98 {
+		t.Errorf("versions %+v", v)
+	}
 }

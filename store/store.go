@@ -143,7 +143,9 @@ func (s *Store) prepare(ctx context.Context, db *sql.DB, create bool) error {
 	found, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
 	v, err := readVersions(found, db, s.engine)
-	if s.from = v.Store; create && !s.engine.unavailable(err) && (err != nil || !v.current()) {
+	s.from = v.Store
+	busy := err != nil && !s.cfg.Remote() // another process makes the file at the moment
+	if create && (busy || err == nil && !v.current()) {
 		err = s.engine.alone(ctx, db, func(ctx context.Context, db *sql.DB) (err error) {
 			s.from, err = s.migrate(ctx, db)
 			return err

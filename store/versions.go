@@ -117,7 +117,7 @@ func readVersions(ctx context.Context, db querier, e engine) (Versions, error) {
 
 // record writes who may use each version of the tables that this program knows, up to
 // the store's.
-func record(ctx context.Context, db *sql.DB, version int) (err error) {
+func record(ctx context.Context, db *sql.DB, d Dialect, version int) (err error) {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -129,6 +129,11 @@ func record(ctx context.Context, db *sql.DB, version int) (err error) {
 	}()
 	if _, err := tx.ExecContext(ctx, createCompatibility); err != nil {
 		return err
+	}
+	if d == PostgreSQL { // also to roles that were given rights before there was this table
+		if _, err := tx.ExecContext(ctx, `GRANT SELECT ON store_compatibility TO PUBLIC`); err != nil {
+			return err
+		}
 	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM store_compatibility WHERE version > $1`, version); err != nil {
 		return err
