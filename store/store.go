@@ -40,6 +40,8 @@ type engine interface {
 	// alone calls fn, which changes tables, while no other process does the same. Where
 	// there is no lock for that it calls fn again when fn has failed.
 	alone(ctx context.Context, db *sql.DB, fn func(context.Context, *sql.DB) error) error
+	// one calls fn and reports so, unless another worker is calling its own at the moment.
+	one(ctx context.Context, fn func(context.Context) error) (bool, error)
 	// unavailable reports whether an error of opening may be over later.
 	unavailable(err error) bool
 	// forbidden reports whether the user lacks a right.

@@ -36,7 +36,7 @@ cause, and stands for all failures with that question.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	addStoreFlag(cmd, &d.store)
-	cmd.AddCommand(d.list(), d.show(), d.export(), d.push(), d.status())
+	cmd.AddCommand(d.list(), d.show(), d.export(), d.push(), d.status(), d.prune())
 	return cmd
 }
 

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evalworker/evalworker/datasets"
 	"github.com/evalworker/evalworker/internal/cli"
@@ -201,4 +202,37 @@ func TestListPages(t *testing.T) {
 	add(125, 700)
 	r.want("and 680 more: --page 2", cli.ExitOK, "datasets", "list")
 	r.want("and 640 more: --page 4", cli.ExitOK, "datasets", "list", "--by", "case", "--page", "3")
+}
+
+// TestPrune: old failures and cases are counted, and then deleted, but not what a person
+// has decided about.
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	cfg := store.DefaultConfig()
+	cfg.URL = "sqlite:" + filepath.Join(t.TempDir(), "cases.db")
+	r := storeRunner{t, cfg}
+	r.run(cli.ExitOK, "store", "migrate")
+	now := time.Now().UnixMilli()
+	for id, status := range map[string]string{"old": "candidate", "decided": "confirmed", "young": "candidate"} {
+		seen := int64(1_000)
+		if id == "young" {
+			seen = now
+		}
+		r.write(fmt.Sprintf(`INSERT INTO cases VALUES ('%s', 'e', 'rule', '', '', '', '', '', '', '%s', 0, %d, 1)`, id, status, seen),
+			fmt.Sprintf(`INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, seen) VALUES ('%[1]s', 'e', '%[1]s', '', %[2]d)`, id, seen),
+			fmt.Sprintf(`INSERT INTO exemplars VALUES ('%[1]s', '%[1]s', %[2]d, '{}')`, id, seen))
+	}
+	r.want("nothing says what is kept", cli.ExitUsage, "datasets", "prune")
+	r.want("--age: 1s is out of range", cli.ExitUsage, "datasets", "prune", "--age", "1s")
+	const counts = ": 2 failures, 1 exemplar, 1 case"
+	for _, keep := range []string{"--age=24h", "--rows=1"} {
+		for range 2 { // counting deletes nothing
+			if got := r.run(cli.ExitOK, "datasets", "prune", "--dry-run", keep); !strings.HasPrefix(got, "would be deleted") || !strings.Contains(got, counts) {
+				t.Errorf("%s: %s, want %s", keep, got, counts)
+			}
+		}
+	}
+	r.want(": 0 failures", cli.ExitOK, "datasets", "prune", "--dry-run", "--rows", "3")
+	r.want(counts, cli.ExitOK, "datasets", "prune", "--age", "24h")
+	r.want("rows: exemplars 2, occurrences 1, cases 2", cli.ExitOK, "store", "status")
 }

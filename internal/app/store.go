@@ -77,6 +77,22 @@ func (a *App) connect(ctx context.Context) error {
 	}
 }
 
+// retain deletes what the store does not have to keep, until ctx ends.
+func (a *App) retain(ctx context.Context) {
+	a.store.Retain(ctx, func(deleted map[string]int, err error) {
+		total := 0
+		for _, n := range deleted {
+			total += n
+		}
+		if err != nil {
+			a.log.Warn("old failures not deleted: the store grows, and it is tried again in an hour", slog.Any(keyError, err))
+		}
+		if total > 0 {
+			a.log.Info("old failures deleted", slog.Int("cases", deleted["cases"]), slog.Int("failures", deleted["occurrences"]), slog.Int("exemplars", deleted["exemplars"]))
+		}
+	})
+}
+
 // storeDown returns since when and why cases cannot be kept, or a zero time.
 func (a *App) storeDown() (time.Time, error) {
 	if since, err := a.starting.Now(); err != nil {
