@@ -3,6 +3,7 @@ package datasets_test
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -101,5 +102,34 @@ func (s suite) change(t *testing.T, query string, args ...any) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestStoppedReaderHoldsNothing: while an export waits for whoever takes its lines, the
+// write-ahead log of the store can be emptied.
+func TestStoppedReaderHoldsNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "cases.db")
+	cfg := config(path)
+	db := open(t, cfg)
+	s := suite{db, datasets.NewCases(db), keeper(t, db, cfg), cfg}
+	s.fill(t, 60)
+	other := raw(t, "sqlite", path)
+	stopped := false
+	err := s.cases.Rows(t.Context(), datasets.Filter{}, func(datasets.Row) error {
+		if stopped {
+			return nil
+		}
+		stopped = true
+		s.change(t, `UPDATE cases SET label = 'x'`) // newer than what was read
+		var busy, pages, moved int
+		err := other.QueryRowContext(t.Context(), `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &pages, &moved)
+		if err == nil && busy != 0 {
+			t.Error("the log is held")
+		}
+		return err
+	})
+	if err != nil || !stopped {
+		t.Error(stopped, err)
 	}
 }

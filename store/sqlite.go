@@ -77,7 +77,7 @@ func (f *sqliteFile) openExisting(path string) (*sql.DB, error) {
 	options := url.Values{"mode": {"rw"}}
 	if !writable(path) || !writable(filepath.Dir(path)) {
 		options.Set("mode", "ro")
-		if log, err := os.Stat(path + "-wal"); err != nil || log.Size() == 0 {
+		if !inUse(path) {
 			options.Set("immutable", "1")
 			f.unchanged = info
 		}
@@ -88,6 +88,16 @@ func (f *sqliteFile) openExisting(path string) (*sql.DB, error) {
 	}
 	db.SetMaxOpenConns(4)
 	return db, nil
+}
+
+// inUse reports whether a process has a file open, or has left what it wrote in the
+// write-ahead log.
+func inUse(path string) bool {
+	if _, err := os.Stat(path + "-shm"); err == nil {
+		return true
+	}
+	log, err := os.Stat(path + "-wal")
+	return err == nil && log.Size() > 0
 }
 
 // closed returns an error if a file that was read as one that nobody changes was changed
