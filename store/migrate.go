@@ -82,7 +82,7 @@ func (s *Store) Pending() ([]string, error) {
 }
 
 // Loses returns what a rollback to an older version of the tables loses, such as "the
-// feature of 3 failures"; it is empty if that is nothing.
+// feature of 3 of the failures"; it is empty if that is nothing.
 func (s *Store) Loses(ctx context.Context, to int) ([]string, error) {
 	if err := s.checkRollback(to); err != nil {
 		return nil, err

@@ -36,7 +36,7 @@ func revisions() []revision {
 	return []revision{
 		{lowestReader: 1, lowestWriter: 1},
 		// One column with a default: older programs neither read nor write it.
-		{lowestReader: 1, lowestWriter: 1, lost: "the feature of %d failures", countLost: `SELECT COUNT(*) FROM occurrences WHERE feature <> ''`},
+		{lowestReader: 1, lowestWriter: 1, lost: "the feature of %d of the failures", countLost: `SELECT COUNT(*) FROM occurrences WHERE feature <> ''`},
 	}
 }
 

@@ -204,7 +204,7 @@ func TestRollback(t *testing.T) {
 			t.Errorf("loses %v, %v", lost, err)
 		}
 		execute(t, db, `INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, seen, feature) VALUES ('r', 'e', 'a', '', 1, 'search')`)
-		if lost, err := s.Loses(t.Context(), 1); err != nil || !slices.Contains(lost, "the feature of 1 failures") {
+		if lost, err := s.Loses(t.Context(), 1); err != nil || !slices.Contains(lost, "the feature of 1 of the failures") {
 			t.Errorf("loses %v, %v", lost, err)
 		}
 		for _, to := range []int{0, newest, newest + 1} {

@@ -98,11 +98,11 @@ func storeCommands(t *testing.T, cfg store.Config) {
 		`INSERT INTO occurrences (request_id, evaluator, case_id, prompt_version, seen, feature) VALUES ('r', 'e', 'a', '', 1, 'search')`)
 	r.want("rows: exemplars 0, occurrences 1, cases 1", cli.ExitOK, "store", "status")
 
-	r.want("would be taken back from version 2 to 1, which loses the feature of 1 failures", cli.ExitOK, "store", "rollback", "--dry-run")
-	r.want("--yes: missing, because version 1 loses the feature of 1 failures", cli.ExitUsage, "store", "rollback")
+	r.want("would be taken back from version 2 to 1, which loses the feature of 1 of the failures", cli.ExitOK, "store", "rollback", "--dry-run")
+	r.want("--yes: missing, because version 1 loses the feature of 1 of the failures", cli.ExitUsage, "store", "rollback")
 	r.want("pending: (none)", cli.ExitOK, "store", "status") // and nothing was done
 	r.want("nothing to roll back", cli.ExitFailure, "store", "rollback", "--to", "7", "--yes")
-	r.want("taken back from version 2 to 1, which lost the feature of 1 failures", cli.ExitOK, "store", "rollback", "--to", "1", "--yes")
+	r.want("taken back from version 2 to 1, which lost the feature of 1 of the failures", cli.ExitOK, "store", "rollback", "--to", "1", "--yes")
 
 	r.want("pending: 0002_feature", cli.ExitOK, "store", "status")
 	r.want("would be migrated from version 1 to 2: 0002_feature", cli.ExitOK, "store", "migrate", "--dry-run")
