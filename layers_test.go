@@ -127,7 +127,7 @@ var layers = map[string][]string{
 	"examples/withhold":   {"emitter", "event", "redact"},
 	"bench": {
 		"emitter", "event", "internal/app", "internal/config", "internal/demo/broker", "internal/demo/modelserver",
-		"internal/testkit/containers", "internal/testkit/datadog", "internal/base/conn",
+		"internal/testkit/containers", "internal/testkit/datadog", "internal/base/conn", "store",
 	},
 }
 

@@ -19,6 +19,7 @@ type options struct {
 	events int
 	pairs  int
 	soak   time.Duration
+	cases  int
 
 	before   string // another program emitter
 	profiles string // folder for a CPU profile of each kind of reader
@@ -39,10 +40,11 @@ func run(ctx context.Context) error {
 		return runRole(ctx, role)
 	}
 	var opts options
-	flag.StringVar(&opts.only, "only", "consume,judges,latency,stuck", "measurements to make: consume, judges, latency, stuck, telemetry, soak; or one of sidecar and emit, alone, which need no broker")
+	flag.StringVar(&opts.only, "only", "consume,judges,latency,stuck", "measurements to make: consume, judges, latency, stuck, telemetry, soak; or one of sidecar, emit and store, alone, which need no broker")
 	flag.IntVar(&opts.events, "events", 500_000, "events of the consuming measurements")
 	flag.IntVar(&opts.pairs, "pairs", 4, "times that each reader reads all of them, in turn")
 	flag.DurationVar(&opts.soak, "soak", 10*time.Minute, "length of the soak")
+	flag.IntVar(&opts.cases, "cases", 200_000, "cases of -only store")
 	flag.StringVar(&opts.before, "before", "", "program emitter of another version, to compare with -only sidecar")
 	flag.StringVar(&opts.profiles, "profiles", "", "folder that takes CPU profiles of the consuming measurements; they cost some CPU themselves")
 	flag.Parse()
@@ -52,6 +54,10 @@ func run(ctx context.Context) error {
 
 	if opts.only == "emit" {
 		return emitting(ctx, os.Stdout, opts)
+	}
+
+	if opts.only == "store" { // it has databases in place of a broker
+		return storeCost(ctx, os.Stdout, opts)
 	}
 	w, err := newWorld(ctx)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,10 +18,19 @@ import (
 
 // Cases reads the cases of a store, and changes their status. It is safe for concurrent
 // use.
-type Cases struct{ store *store.Store }
+type Cases struct {
+	store    *store.Store
+	progress func(cases int)
+}
 
 // NewCases returns the cases of a store.
-func NewCases(s *store.Store) *Cases { return &Cases{s} }
+func NewCases(s *store.Store) *Cases { return &Cases{store: s, progress: func(int) {}} }
+
+// WithProgress returns the same cases, of which [Cases.Each], [Cases.Rows] and exports call progress with
+// the number of cases that they have read since the last call.
+func (c *Cases) WithProgress(progress func(cases int)) *Cases {
+	return &Cases{store: c.store, progress: progress}
+}
 
 // Filter chooses cases. Zero fields choose all, except that dismissed cases are chosen
 // only by their status.
@@ -33,6 +43,7 @@ type Filter struct {
 	Feature       string // with an occurrence in this feature
 	Status        Status
 	Limit         int // 0: no limit
+	Offset        int // so many are left out before the first one
 }
 
 // query is the part of a query that chooses rows.
@@ -58,12 +69,17 @@ func (q *query) where() string {
 	return " WHERE " + strings.Join(q.conds, " AND ")
 }
 
-// limit returns the limit of a query as SQL; n is 0 for none.
-func limit(n int) string {
-	if n <= 0 {
-		return ""
+// order returns the order of a list, with the filter's limit and offset, as SQL.
+func (f *Filter) order() string {
+	order := " ORDER BY c.count DESC, c.last_seen DESC, c.id"
+	if f.Limit > 0 || f.Offset > 0 {
+		limit := f.Limit
+		if limit <= 0 {
+			limit = math.MaxInt32 // SQLite takes no offset without a limit
+		}
+		order += fmt.Sprintf(" LIMIT %d OFFSET %d", limit, f.Offset)
 	}
-	return " LIMIT " + strconv.Itoa(n)
+	return order
 }
 
 // placeholders returns the list of the first n arguments of a query.
@@ -77,6 +93,10 @@ func placeholders(n int) string {
 	}
 	return b.String()
 }
+
+// hasFeatures reports whether occurrences have a feature: not in a store of the first
+// version, which commands read as it is.
+func (c *Cases) hasFeatures() bool { return c.store.Versions().Store >= 2 }
 
 // query returns the cases that a filter chooses, as conditions on cases c.
 func (c *Cases) query(ctx context.Context, f Filter) (*query, error) {
@@ -105,7 +125,11 @@ func (c *Cases) query(ctx context.Context, f Filter) (*query, error) {
 	}
 	if f.Feature != "" {
 		// Occurrences from before the column existed have the case's own feature.
-		q.add("(c.feature = ? OR EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.feature = ?))", storable(f.Feature), indexKey(f.Feature))
+		if c.hasFeatures() {
+			q.add("(c.feature = ? OR EXISTS (SELECT 1 FROM occurrences o WHERE o.case_id = c.id AND o.feature = ?))", storable(f.Feature), indexKey(f.Feature))
+		} else {
+			q.add("c.feature = ?", storable(f.Feature))
+		}
 	}
 	if f.Status != "" {
 		q.add("c.status = ?", storable(string(f.Status)))
@@ -127,14 +151,13 @@ func scanCase(row store.Row) (Case, error) {
 }
 
 // List returns the cases that a filter chooses, the most frequent first, without
-// exemplars.
+// exemplars. All of them are in memory; see [Cases.Each] for many.
 func (c *Cases) List(ctx context.Context, f Filter) ([]Case, error) {
 	q, err := c.query(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	out, err := store.Query(ctx, c.store, scanCase, "SELECT "+caseColumns+" FROM cases c"+q.where()+
-		" ORDER BY c.count DESC, c.last_seen DESC, c.id"+limit(f.Limit), q.args...)
+	out, err := store.Query(ctx, c.store, scanCase, "SELECT "+caseColumns+" FROM cases c"+q.where()+f.order(), q.args...)
 	if err != nil {
 		return nil, fmt.Errorf("list cases: %w", err)
 	}
@@ -156,7 +179,7 @@ func (c *Cases) Case(ctx context.Context, id string) (Case, error) {
 	if err != nil {
 		return Case{}, fmt.Errorf("versions of case %s: %w", out.ID, err)
 	}
-	exemplars, err := c.exemplars(ctx, []Case{out})
+	exemplars, _, err := c.exemplars(ctx, []Case{out})
 	out.Exemplars = exemplars[out.ID]
 	return out, err
 }
@@ -204,35 +227,6 @@ func scanString(row store.Row) (s string, err error) {
 	return s, err
 }
 
-// pageSize is the number of cases whose exemplars are read with one query.
-const pageSize = 50
-
-// exemplars returns the exemplars of at most pageSize cases by case id, the oldest
-// first.
-func (c *Cases) exemplars(ctx context.Context, of []Case) (map[string][]Exemplar, error) {
-	byID := map[string]Case{}
-	var ids []any
-	for _, c := range of {
-		byID[c.ID], ids = c, append(ids, c.ID)
-	}
-	out := map[string][]Exemplar{}
-	add := func(row store.Row) error {
-		var id, body string
-		if err := row.Scan(&id, &body); err != nil {
-			return err
-		}
-		x, err := readExemplar(byID[id], body)
-		out[id] = append(out[id], x)
-		return err
-	}
-	err := store.Each(ctx, c.store, add,
-		`SELECT case_id, body FROM exemplars WHERE case_id IN (`+placeholders(len(ids))+`) ORDER BY case_id, seen, request_id`, ids...)
-	if err != nil {
-		return nil, fmt.Errorf("exemplars: %w", err)
-	}
-	return out, nil
-}
-
 func readExemplar(of Case, body string) (Exemplar, error) {
 	x := Exemplar{Feature: of.Feature, PromptName: of.PromptName} // older bodies lack these
 	err := json.Unmarshal([]byte(body), &x)
@@ -243,7 +237,7 @@ func readExemplar(of Case, body string) (Exemplar, error) {
 // Questions sets the question of each case: what the first exemplar's user said last. It
 // stays empty when that was withheld or is deleted.
 func (c *Cases) Questions(ctx context.Context, of []Case) error {
-	for page := range slices.Chunk(of, pageSize) {
+	for page := range slices.Chunk(of, firstPage) {
 		byID := map[string]*Case{}
 		var ids []any
 		for i := range page {

@@ -45,6 +45,7 @@ func conform(t *testing.T, open func(t *testing.T) (*store.Store, store.Config))
 		"one hot case":          hot,
 		"feedback":              feedback,
 		"feedback, no exemplar": feedbackWithoutExemplar,
+		"pages":                 pages,
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

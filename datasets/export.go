@@ -1,10 +1,11 @@
 package datasets
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/evalworker/evalworker/eval"
 )
@@ -43,7 +44,8 @@ type Row struct {
 // Export writes the exemplars of the cases that a filter chooses, in the order
 // of List, and returns their number.
 func (c *Cases) Export(ctx context.Context, w io.Writer, format Format, f Filter) (int, error) {
-	rows := format.newWriter(w)
+	buffer := bufio.NewWriterSize(w, 64<<10)
+	rows := format.newWriter(buffer)
 	n := 0
 	err := c.Rows(ctx, f, func(r Row) error {
 		if err := rows.write(r); err != nil {
@@ -55,7 +57,7 @@ func (c *Cases) Export(ctx context.Context, w io.Writer, format Format, f Filter
 	if err != nil {
 		return n, err
 	}
-	if err := rows.end(); err != nil {
+	if err := errors.Join(rows.end(), buffer.Flush()); err != nil {
 		return n, fmt.Errorf("export: %w", err)
 	}
 	return n, nil
@@ -64,22 +66,18 @@ func (c *Cases) Export(ctx context.Context, w io.Writer, format Format, f Filter
 // Rows calls fn with the exemplars of the cases that a filter chooses, in the order of
 // List, and of a case the first one first. It ends with the first error of fn.
 func (c *Cases) Rows(ctx context.Context, f Filter, fn func(Row) error) error {
-	cases, err := c.List(ctx, f)
-	if err != nil {
-		return err
-	}
-	for page := range slices.Chunk(cases, pageSize) {
-		exemplars, err := c.exemplars(ctx, page)
+	return c.pages(ctx, f, func(page []Case) (bytes int, err error) {
+		exemplars, bytes, err := c.exemplars(ctx, page)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		for _, of := range page {
 			for _, x := range exemplars[of.ID] {
 				if err := fn(Row{of.ID, of.Evaluator, of.Type, of.Reason, of.Status, of.Count, of.Cause, x}); err != nil {
-					return err
+					return 0, err
 				}
 			}
 		}
-	}
-	return nil
+		return bytes, nil
+	})
 }

@@ -95,85 +95,115 @@ func (c *Cases) Groups(ctx context.Context, by Grouping, f Filter) ([]Group, int
 		return cmp.Or(cmp.Compare(b.Occurrences, a.Occurrences), b.LastSeen.Compare(a.LastSeen), slices.Compare(x[:], y[:]))
 	})
 	total := len(groups)
+	groups = groups[min(total, f.Offset):]
 	if f.Limit > 0 {
-		groups = groups[:min(total, f.Limit)]
+		groups = groups[:min(len(groups), f.Limit)]
+	}
+	if by != ByVersion {
+		if err := c.addVersions(ctx, by, q, groups); err != nil {
+			return nil, 0, fmt.Errorf("versions of groups by %s: %w", by, err)
+		}
 	}
 	return groups, total, nil
 }
 
-// grouped groups by columns of cases. It reads one row for all cases of a group with
-// the same first and last version; those are all versions of a case that was seen at
-// most twice.
+// grouped groups by columns of cases, without versions.
 func (c *Cases) grouped(ctx context.Context, by Grouping, q *query) ([]Group, error) {
 	columns, fields := by.columns()
 	names := strings.Join(columns, ", ")
-	index := map[[4]string]int{}
-	groups := []Group{}
-	addGroup := func(row store.Row) error {
-		var g Group
-		var firstVersion, lastVersion string
+	scan := func(row store.Row) (g Group, err error) {
 		var first, last int64
-		if err := row.Scan(append(fields(&g), &firstVersion, &lastVersion, &g.Occurrences, &g.Cases, &first, &last)...); err != nil {
-			return err
-		}
-		g.FirstSeen, g.LastSeen, g.Versions = time.UnixMilli(first).UTC(), time.UnixMilli(last).UTC(), []string{lastVersion, firstVersion}
-		i, ok := index[g.key()]
-		if !ok {
-			index[g.key()] = len(groups)
-			groups = append(groups, g)
-		} else {
-			groups[i].join(g)
-		}
-		return nil
-	}
-	err := store.Each(ctx, c.store, addGroup, "SELECT "+names+", c.first_version, c.last_version, SUM(c.count), COUNT(*), MIN(c.first_seen), MAX(c.last_seen) FROM cases c"+
-		q.where()+" GROUP BY "+names+", c.first_version, c.last_version", q.args...)
-	if err != nil {
-		return nil, err
-	}
-	often := *q
-	often.conds = append(slices.Clone(q.conds), "c.count > 2")
-	addVersion := func(row store.Row) error {
-		var g Group
-		var version string
-		err := row.Scan(append(fields(&g), &version)...)
-		if i, ok := index[g.key()]; ok { // else it is new since the query before
-			groups[i].Versions = append(groups[i].Versions, version)
-		}
-		return err
-	}
-	err = store.Each(ctx, c.store, addVersion, "SELECT DISTINCT "+names+", o.prompt_version FROM cases c JOIN occurrences o ON o.case_id = c.id"+often.where(), often.args...)
-	if err != nil {
-		return nil, err
-	}
-	for i := range groups {
-		g := &groups[i]
+		err = row.Scan(append(fields(&g), &g.Occurrences, &g.Cases, &first, &last)...)
+		g.FirstSeen, g.LastSeen = time.UnixMilli(first).UTC(), time.UnixMilli(last).UTC()
 		if by == ByCause {
 			g.Cause = causeID(g.Evaluator, g.Reason, g.PromptName)
 		}
-		g.Versions = latestFirst(g.Versions)
+		return g, err
 	}
-	return groups, nil
+	return store.Query(ctx, c.store, scan, "SELECT "+names+", SUM(c.count), COUNT(*), MIN(c.first_seen), MAX(c.last_seen) FROM cases c"+
+		q.where()+" GROUP BY "+names, q.args...)
 }
 
-// join adds a group to another one with the same key.
-func (g *Group) join(other Group) {
-	g.Occurrences += other.Occurrences
-	g.Cases += other.Cases
-	if other.FirstSeen.Before(g.FirstSeen) {
-		g.FirstSeen = other.FirstSeen
+// maxNamedGroups bounds the groups that a query names. A query for the versions of more
+// groups reads those of all.
+const maxNamedGroups = 500
+
+// addVersions sets the versions of groups. It reads one row for all cases of a group with
+// the same first and last version; those are all versions of a case that was seen at
+// most twice.
+func (c *Cases) addVersions(ctx context.Context, by Grouping, q *query, groups []Group) error {
+	if len(groups) == 0 {
+		return nil
 	}
-	if other.LastSeen.After(g.LastSeen) {
-		g.LastSeen = other.LastSeen
-		g.Versions = append(other.Versions, g.Versions...)
-		return
+	columns, fields := by.columns()
+	names := strings.Join(columns, ", ")
+	index := make(map[[4]string]*Group, len(groups))
+	for i := range groups {
+		index[groups[i].key()] = &groups[i]
 	}
-	g.Versions = append(g.Versions, other.Versions...)
+	of := &query{conds: slices.Clone(q.conds), args: slices.Clone(q.args)}
+	if len(groups) <= maxNamedGroups {
+		of.addGroups(columns, fields, groups)
+	}
+	latest := map[*Group]int64{} // when the version was seen that stands first
+	addEnds := func(row store.Row) error {
+		var key Group
+		var first, last string
+		var seen int64
+		err := row.Scan(append(fields(&key), &first, &last, &seen)...)
+		g, ok := index[key.key()]
+		if !ok {
+			return err // of another group, or new since the groups were read
+		}
+		if at, ok := latest[g]; !ok || seen > at {
+			latest[g] = seen
+			g.Versions = append([]string{last, first}, g.Versions...)
+		} else {
+			g.Versions = append(g.Versions, last, first)
+		}
+		return err
+	}
+	err := store.Each(ctx, c.store, addEnds, "SELECT "+names+", c.first_version, c.last_version, MAX(c.last_seen) FROM cases c"+
+		of.where()+" GROUP BY "+names+", c.first_version, c.last_version", of.args...)
+	if err != nil {
+		return err
+	}
+	addVersion := func(row store.Row) error {
+		var key Group
+		var version string
+		err := row.Scan(append(fields(&key), &version)...)
+		if g, ok := index[key.key()]; ok {
+			g.Versions = append(g.Versions, version)
+		}
+		return err
+	}
+	of.conds = append(of.conds, "c.count > 2", "o.case_id = c.id")
+	// SQLite makes a cross join in this order: it would begin with all occurrences.
+	err = store.Each(ctx, c.store, addVersion, "SELECT DISTINCT "+names+", o.prompt_version FROM cases c CROSS JOIN occurrences o"+of.where(), of.args...)
+	for i := range groups {
+		groups[i].Versions = latestFirst(groups[i].Versions)
+	}
+	return err
+}
+
+// addGroups adds the condition that a case belongs to one of the groups.
+func (q *query) addGroups(columns []string, fields func(*Group) []any, groups []Group) {
+	row := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(columns)), ", ") + ")"
+	var values []any
+	for i := range groups {
+		for _, field := range fields(&groups[i]) {
+			values = append(values, *field.(*string)) // all columns are texts
+		}
+	}
+	q.add("("+strings.Join(columns, ", ")+") IN (VALUES "+strings.TrimSuffix(strings.Repeat(row+", ", len(groups)), ", ")+")", values...)
 }
 
 // latestFirst returns the versions without repetition and without an empty one: the
 // first of them, then the others by name.
 func latestFirst(versions []string) []string {
+	if len(versions) == 0 {
+		return nil
+	}
 	latest := versions[0]
 	slices.Sort(versions)
 	out := slices.DeleteFunc(slices.Compact(versions), func(v string) bool { return v == "" || v == latest })

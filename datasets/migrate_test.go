@@ -1,12 +1,15 @@
 package datasets_test
 
 import (
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/store"
 )
 
 // TestStoreOfBeforeFeatures: rows from before occurrences and exemplars had a feature
@@ -27,6 +30,7 @@ func TestStoreOfBeforeFeatures(t *testing.T) {
 	cfg = config(filepath.Join(dir, "old.db"))
 	copyToFirstVersion(t, filepath.Join(dir, "new.db"), filepath.Join(dir, "old.db"))
 
+	readsFirstVersion(t, cfg)
 	s = open(t, cfg)
 	cases := datasets.NewCases(s)
 	k := keeper(t, s, cfg)
@@ -53,6 +57,39 @@ func TestStoreOfBeforeFeatures(t *testing.T) {
 				t.Errorf("%s: feature and prompt %q, want %q", x.RequestID, got, want)
 			}
 		}
+	}
+}
+
+// readsFirstVersion reads a store with one case of the feature support in each way, and
+// changes its status, without bringing its tables up to date.
+func readsFirstVersion(t *testing.T, cfg store.Config) {
+	t.Helper()
+	s, err := store.OpenExisting(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := datasets.NewCases(s)
+	list, err := cases.List(t.Context(), datasets.Filter{Feature: "support"})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	if _, err := cases.Case(t.Context(), list[0].ID); err != nil {
+		t.Error(err)
+	}
+	for _, by := range datasets.Groupings() {
+		if groups, n, err := cases.Groups(t.Context(), by, datasets.Filter{Feature: "support"}); err != nil || n != 1 {
+			t.Errorf("by %s: %+v, %v", by, groups, err)
+		}
+	}
+	if unknown, err := cases.Unknown(t.Context(), datasets.Filter{Feature: "suport"}); err != nil || len(unknown) != 1 || len(unknown[0].Known) != 1 {
+		t.Errorf("unknown %+v, %v", unknown, err)
+	}
+	if n, err := cases.Export(t.Context(), io.Discard, datasets.JSONL(), datasets.Filter{Feature: "support"}); err != nil || n != 1 {
+		t.Errorf("%d exported, %v", n, err)
+	}
+	_, err = cases.SetStatus(t.Context(), list[0].ID, datasets.StatusConfirmed)
+	if err := errors.Join(err, s.Close()); err != nil || s.Versions().Store != 1 {
+		t.Errorf("version %d, %v", s.Versions().Store, err)
 	}
 }
 

@@ -26,12 +26,16 @@ func (c *Cases) Unknown(ctx context.Context, f Filter) ([]UnknownName, error) {
 	if err != nil || counts.Cases == 0 {
 		return nil, err
 	}
+	features := `SELECT feature AS name FROM cases`
+	if c.hasFeatures() {
+		features += ` UNION SELECT feature FROM occurrences`
+	}
 	var out []UnknownName
 	for _, field := range []struct{ name, value, key, query string }{
 		{"Evaluator", f.Evaluator, indexKey(f.Evaluator), `SELECT DISTINCT evaluator AS name FROM cases`},
 		{"PromptName", f.PromptName, storable(f.PromptName), `SELECT DISTINCT prompt_name AS name FROM cases`},
 		{"PromptVersion", f.PromptVersion, indexKey(f.PromptVersion), `SELECT DISTINCT prompt_version AS name FROM occurrences`},
-		{"Feature", f.Feature, indexKey(f.Feature), `SELECT feature AS name FROM occurrences UNION SELECT feature FROM cases`},
+		{"Feature", f.Feature, indexKey(f.Feature), features},
 	} {
 		if field.value == "" {
 			continue

@@ -16,8 +16,9 @@ type Config struct {
 	// process, or postgres://USER@HOST/DATABASE for one that workers share. FILE is
 	// relative to the configuration's file, or else to the working directory. Parts
 	// that a postgres URL omits come from PostgreSQL's own variables (PGPASSWORD,
-	// PGSSLMODE).
-	URL string `yaml:"url" doc:"Database: sqlite:FILE for one worker, with FILE relative to this file; postgres://USER@HOST/DATABASE for a fleet."`
+	// PGSSLMODE). HOST may be a list, and with the option
+	// target_session_attrs=read-write the one that takes writes is used.
+	URL string `yaml:"url" doc:"Database: sqlite:FILE for one worker, with FILE relative to this file; postgres://USER@HOST/DATABASE for a fleet, with all servers of a cluster as HOST,HOST and ?target_session_attrs=read-write."`
 	// Password for PostgreSQL; it takes precedence over one in the URL.
 	Password secret.String `yaml:"password" doc:"Password for PostgreSQL. A file (password_file) is the better place; empty: the URL's, PGPASSWORD, or ~/.pgpass."`
 	// PasswordFile holds the password. The loader of the configuration reads it
@@ -26,13 +27,29 @@ type Config struct {
 	// MaxConnections bounds the connections of one process to PostgreSQL, 1 to 1000.
 	MaxConnections int `yaml:"max_connections" doc:"Connections of one worker to PostgreSQL."`
 	// ConnectionLifetime bounds the life of a connection to PostgreSQL, so that
-	// workers return to the primary after a failover.
-	ConnectionLifetime time.Duration `yaml:"connection_lifetime" doc:"Age at which a connection to PostgreSQL is replaced, so that workers follow a failover."`
+	// connections spread over servers that are added.
+	ConnectionLifetime time.Duration `yaml:"connection_lifetime" doc:"Age at which a connection to PostgreSQL is replaced. A failover is noticed at once, whatever it is."`
 	// MaxExemplars bounds the requests that package datasets keeps of one case, 1 to 1000.
 	MaxExemplars int `yaml:"max_exemplars" doc:"Requests kept of one case, that is, of similar failures."`
-	// Timeout bounds one write, each statement of it, and an attempt to connect.
-	Timeout time.Duration `yaml:"timeout" doc:"Time for one write, and for one attempt to connect."`
+	// Keep bounds what workers keep.
+	Keep Keep `yaml:"keep" doc:"What is kept of failures; all of them, unless a bound is set."`
+	// Timeout bounds one write, each statement of it, and connecting. One address of
+	// several may take half of it at most, unless the URL has a connect_timeout.
+	Timeout time.Duration `yaml:"timeout" doc:"Time for one write, and for connecting."`
 }
+
+// Keep bounds what is kept of failures. One worker of a fleet deletes the oldest, every
+// hour; the zero value keeps all. A case that a person has confirmed or dismissed stays,
+// with its exemplars.
+type Keep struct {
+	// Age is how long a failure is kept after it was seen; 0: for ever.
+	Age time.Duration `yaml:"age" doc:"Time for which a failure is kept, such as 2160h; 0 keeps all. Confirmed and dismissed cases stay."`
+	// Rows bounds the failures, of which there is a row each; 0: no bound.
+	Rows int `yaml:"rows" doc:"Failures that are kept, the latest ones; 0 keeps all."`
+}
+
+// bounded reports whether anything is ever deleted.
+func (k Keep) bounded() bool { return k.Age > 0 || k.Rows > 0 }
 
 // DefaultConfig returns the configuration of the file evalworker.db.
 func DefaultConfig() Config {
@@ -51,6 +68,7 @@ const (
 const (
 	maxExemplars   = 1000
 	maxConnections = 1000
+	minKeep        = time.Hour // an event that comes again within it must not count twice
 )
 
 // Validate returns all faults of c. They quote no password.
@@ -69,6 +87,12 @@ func (c Config) Validate() fault.List {
 	}
 	if c.MaxExemplars < 1 || c.MaxExemplars > maxExemplars {
 		fs.Add("max_exemplars", fmt.Sprintf("%d is out of range", c.MaxExemplars), fmt.Sprintf("want 1 to %d", maxExemplars))
+	}
+	if c.Keep.Age < 0 || c.Keep.Age > 0 && c.Keep.Age < minKeep {
+		fs.Add("keep.age", fmt.Sprintf("%s is out of range", c.Keep.Age), "want 1h or more, or 0 to keep all")
+	}
+	if c.Keep.Rows < 0 {
+		fs.Add("keep.rows", fmt.Sprintf("%d is out of range", c.Keep.Rows), "want 1 or more, or 0 to keep all")
 	}
 	if c.Timeout <= 0 {
 		fs.Add("timeout", fmt.Sprintf("%s is no bound", c.Timeout), "want a duration above zero, such as 10s")

@@ -34,7 +34,13 @@
 // applied with one call, which can use one statement for all and lock rows in one
 // order.
 //
-// Opening a store brings its tables up to date, or fails if a newer program wrote it.
+// # Versions
+//
+// [Open] brings the tables up to date; [OpenExisting], for commands that read, leaves
+// them as they are and needs no more than the right to read. A store holds which
+// programs may still read it and write to it ([Versions]), so that a migration that only
+// adds something leaves older programs at work. One that may not use it gets a
+// [VersionError].
 //
 // # One worker or many
 //
@@ -44,6 +50,10 @@
 // In PostgreSQL any number of workers write at once. A transaction that the database
 // aborts because of another one is tried again. A transaction and each of its
 // statements end after [Config.Timeout], even when the worker that began it hangs.
+// When the server closes a connection or becomes a standby, all connections are replaced
+// and the transaction is made again; callers learn of it when that has failed for a
+// second. A commit whose answer was lost is made again as well, so a change must be one
+// that may be made twice.
 // The worker that starts first creates the tables, under an advisory lock. That
 // lock and prepared statements need a session, so a pooler in between has to pool
 // by session.

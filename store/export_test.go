@@ -9,7 +9,16 @@ func (s *Store) DB() *sql.DB { return s.db }
 func Retention() map[string][]string {
 	out := map[string][]string{}
 	for _, t := range retention() {
-		out[t.name] = []string{t.key, t.age}
+		out[t.name] = []string{t.key, t.age, t.open}
 	}
 	return out
 }
+
+// Revisions is the number of versions that the program knows.
+var Revisions = programVersion()
+
+// MaxJournal is the size to which the write-ahead log is cut.
+const MaxJournal = maxJournal
+
+// RetainLock is the lock of the worker that deletes.
+const RetainLock = int64(retainLock)

@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -13,7 +16,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
 )
 
 // postgres is the engine of a database on a server, which workers share.
@@ -27,15 +29,12 @@ const migrateTimeout = 5 * time.Minute
 // "evalwork" in ASCII. Each database has its own.
 const migrateLock = 0x6576616c776f726b
 
+// applicationName is what connections are called unless the URL says otherwise.
+const applicationName = "evalworker"
+
 func (*postgres) dialect() Dialect { return PostgreSQL }
 
-func (p *postgres) connect(ctx context.Context, create bool) (_ *sql.DB, err error) {
-	if err := p.migrate(ctx, create); err != nil {
-		if !final(err) && ctx.Err() == nil {
-			err = fmt.Errorf("%w: %w", ErrUnavailable, err)
-		}
-		return nil, err
-	}
+func (p *postgres) open(context.Context, bool) (*sql.DB, error) {
 	db, err := p.openPool(p.cfg.Timeout)
 	if err != nil {
 		return nil, err
@@ -47,9 +46,18 @@ func (p *postgres) connect(ctx context.Context, create bool) (_ *sql.DB, err err
 	return db, nil
 }
 
-// migrate brings the tables up to date, on connections of its own whose statements
-// may take longer than a write.
-func (p *postgres) migrate(ctx context.Context, create bool) (err error) {
+func (*postgres) closed() error { return nil }
+
+func (*postgres) hasTable(ctx context.Context, db querier, name string) (exists bool, err error) {
+	// A table that the user may not read is none to him, except the one that says what
+	// the others are: the error about it says which right is missing.
+	err = db.QueryRowContext(ctx, `SELECT to_regclass($1) IS NOT NULL AND ($1 = 'goose_db_version' OR has_table_privilege(to_regclass($1), 'SELECT'))`, name).Scan(&exists)
+	return exists, err
+}
+
+// alone calls fn under a lock, with connections of their own whose statements may take
+// longer than a write.
+func (p *postgres) alone(ctx context.Context, _ *sql.DB, fn func(context.Context, *sql.DB) error) (err error) {
 	db, err := p.openPool(migrateTimeout)
 	if err != nil {
 		return err
@@ -64,15 +72,6 @@ func (p *postgres) migrate(ctx context.Context, create bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	if !create {
-		var exists bool
-		if err := conn.QueryRowContext(connectCtx, `SELECT to_regclass('goose_db_version') IS NOT NULL AND to_regclass('cases') IS NOT NULL`).Scan(&exists); err != nil {
-			return err
-		}
-		if !exists {
-			return fmt.Errorf("%w: a worker, or evalworker eval, creates it; name another with --store or --config", ErrNoStore)
-		}
-	}
 	migrateCtx, cancel := context.WithTimeout(ctx, migrateTimeout)
 	defer cancel()
 	// This blocks until the lock is free, where goose's own lock would poll each
@@ -80,7 +79,7 @@ func (p *postgres) migrate(ctx context.Context, create bool) (err error) {
 	if _, err := conn.ExecContext(migrateCtx, `SELECT pg_advisory_lock($1)`, int64(migrateLock)); err != nil {
 		return err
 	}
-	return migrate(migrateCtx, db, goose.DialectPostgres, PostgreSQL)
+	return fn(migrateCtx, db)
 }
 
 // openPool returns a pool of connections on which a statement may take up to timeout.
@@ -94,10 +93,11 @@ func (p *postgres) openPool(timeout time.Duration) (*sql.DB, error) {
 		cfg.Password = p.cfg.Password.Reveal()
 	}
 	if cfg.RuntimeParams["application_name"] == "" {
-		cfg.RuntimeParams["application_name"] = "evalworker"
+		cfg.RuntimeParams["application_name"] = applicationName
 	}
 	if cfg.ConnectTimeout == 0 {
-		cfg.ConnectTimeout = p.cfg.Timeout
+		// For each address, so that one that does not answer leaves time for the others.
+		cfg.ConnectTimeout = p.cfg.Timeout / time.Duration(len(cfg.Fallbacks)+2)
 	}
 	ms := strconv.FormatInt(max(timeout.Milliseconds(), 1), 10)
 	// A database may have a stricter isolation as its default. Workers that write the
@@ -126,6 +126,9 @@ const (
 	codeDiskFull       = "53100"
 	codeTooMany        = "53300"
 	codeCancelled      = "57014"
+	codeShutdown       = "57P01" // an administrator ended the connection
+	codeCrash          = "57P02"
+	codeNotYet         = "57P03" // starting or stopping
 	codeSerialization  = "40001"
 	codeDeadlock       = "40P01"
 )
@@ -147,12 +150,17 @@ func inClass(code string, classes ...string) bool {
 	return false
 }
 
-// final reports whether a retry cannot help: the server has answered, and a person
-// has to change something.
-func final(err error) bool {
-	return errors.Is(err, ErrNoStore) || errors.Is(err, errNewer) || untrusted(err) ||
-		inClass(sqlState(err), classAuthorization, codeNoDatabase, codeNoSchema, classSyntax, classUnsupported, classData)
+// unavailable reports whether a retry may help. It cannot when the server has answered
+// and a person has to change something.
+func (*postgres) unavailable(err error) bool {
+	if _, old := errors.AsType[*VersionError](err); old || err == nil {
+		return false
+	}
+	return !errors.Is(err, ErrNoStore) && !untrusted(err) &&
+		!inClass(sqlState(err), classAuthorization, codeNoDatabase, codeNoSchema, classSyntax, classUnsupported, classData)
 }
+
+func (*postgres) forbidden(err error) bool { return sqlState(err) == codeForbidden }
 
 // untrusted reports whether verifying the server's certificate failed.
 func untrusted(err error) bool {
@@ -170,10 +178,14 @@ func (p *postgres) explain(err error) error {
 		return fmt.Errorf("the server refuses the user or its password: see store.url and store.password_file: %w", singleLineError{err})
 	case code == codeNoDatabase:
 		return fmt.Errorf("the server has no such database: create it, or name another in store.url: %w", singleLineError{err})
+	case code == codeForbidden && strings.Contains(err.Error(), " for table "):
+		return fmt.Errorf("the user may not use a table: commands that read need GRANT SELECT ON ALL TABLES IN SCHEMA, a worker INSERT, UPDATE and DELETE too: %w", singleLineError{err})
 	case code == codeForbidden || code == codeNoSchema:
 		return fmt.Errorf("the user may not create or use tables there: make it the owner of the database or its schema: %w", singleLineError{err})
 	case code == codeOnlyReads:
-		return fmt.Errorf("the server is read-only: name the primary in store.url: %w", singleLineError{err})
+		return fmt.Errorf("the server is read-only: name the primary in store.url, or all servers with target_session_attrs=read-write: %w", singleLineError{err})
+	case code == codeShutdown || code == codeCrash || code == codeNotYet:
+		return fmt.Errorf("the server is stopping or starting: %w", singleLineError{err})
 	case code == codeDiskFull:
 		return fmt.Errorf("the server has no space left: %w", singleLineError{err})
 	case code == codeTooMany:
@@ -188,6 +200,18 @@ func (p *postgres) explain(err error) error {
 // those about values that the server does not accept.
 func (p *postgres) general(err error) bool {
 	return !inClass(sqlState(err), classData, classIntegrity, classLimit)
+}
+
+// lost reports whether a server said that it ends or only serves reads, or a connection
+// ended without a word.
+func (*postgres) lost(err error) bool {
+	if code := sqlState(err); err == nil || code != "" {
+		return code == codeOnlyReads || code == codeShutdown || code == codeCrash || code == codeNotYet
+	}
+	if _, ok := errors.AsType[net.Error](err); ok && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, context.Canceled) {
+		return true
+	}
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err)
 }
 
 func (p *postgres) retryable(err error) bool {

@@ -90,16 +90,3 @@ func TestPostgresIsEmpty(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-// TestPostgresNewer: an older program does not touch a store.
-func TestPostgresNewer(t *testing.T) {
-	t.Parallel()
-	cfg := onPostgres(t)
-	open(t, cfg)
-	if _, err := raw(t, "pgx", cfg.URL).ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)`); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "newer evalworker") || errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("opened: %v", err)
-	}
-}

@@ -58,6 +58,10 @@ func Each(ctx context.Context, q Querier, fn func(Row) error, query string, args
 
 func (s *Store) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	rows, err := s.db.QueryContext(ctx, query, args...)
+	if s.engine.lost(err) {
+		s.dropConnections()
+		rows, err = s.db.QueryContext(ctx, query, args...)
+	}
 	if err != nil {
 		return nil, s.engine.explain(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite" // also the driver "sqlite"
 
 	"github.com/evalworker/evalworker/internal/base/backoff"
@@ -19,27 +18,32 @@ import (
 )
 
 // sqliteFile is the engine of a database in a file, or in memory.
-type sqliteFile struct{ cfg Config }
+type sqliteFile struct {
+	cfg       Config
+	unchanged fs.FileInfo // of a file that is read as one that nobody changes; else nil
+}
 
 func (*sqliteFile) dialect() Dialect { return SQLite }
 
-func (f *sqliteFile) connect(ctx context.Context, create bool) (*sql.DB, error) {
+func (f *sqliteFile) open(_ context.Context, create bool) (*sql.DB, error) {
 	path := f.cfg.file()
-	switch _, err := os.Stat(path); {
-	case !create && errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w: a worker, or evalworker eval, creates it; name another with --store or --config", ErrNoStore)
-	case path != memoryFile:
+	if !create {
+		return f.openExisting(path)
+	}
+	if path != memoryFile {
 		if _, err := os.Stat(filepath.Dir(path)); err != nil {
 			return nil, fmt.Errorf("create its folder first: %w", err)
 		}
+		if err := createPrivate(path); err != nil {
+			return nil, err
+		}
+		if err := makePrivate(path); err != nil {
+			return nil, err
+		}
 	}
-	if err := createPrivate(path); err != nil {
-		return nil, err
-	}
-	if err := makePrivate(path, create); err != nil {
-		return nil, err
-	}
-	db, err := sql.Open("sqlite", dsn(path, f.cfg.Timeout))
+	// Readers do not wait for writers (WAL), and the log of what is written is cut after
+	// it has grown because of a reader that held it.
+	db, err := sql.Open("sqlite", f.dsn(path, url.Values{"_pragma": {"journal_mode(WAL)", fmt.Sprintf("journal_size_limit(%d)", maxJournal)}}))
 	if err != nil {
 		return nil, err
 	}
@@ -47,45 +51,105 @@ func (f *sqliteFile) connect(ctx context.Context, create bool) (*sql.DB, error) 
 	if path == memoryFile {
 		db.SetMaxOpenConns(1) // each further connection would get its own database
 	}
-	if err := f.migrate(ctx, db); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
 	return db, nil
+}
+
+// maxJournal bounds the bytes that the write-ahead log keeps on disk once it is empty.
+const maxJournal = 64 << 20
+
+// openExisting opens a file as it is, and makes none. One that may not be written to, such
+// as a copy in an archive, is opened for reading only; if no worker has it open, SQLite is
+// told that nobody changes it, because otherwise it would have to make files beside it.
+func (f *sqliteFile) openExisting(path string) (*sql.DB, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, errNoTables
+	case err != nil:
+		return nil, err
+	}
+	if err := regular.Check(info.Mode()); err != nil {
+		return nil, fmt.Errorf("%w: name another", err)
+	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // SQLite's other files are beside the target
+	}
+	options := url.Values{"mode": {"rw"}}
+	if !writable(path) || !writable(filepath.Dir(path)) {
+		options.Set("mode", "ro")
+		if !inUse(path) {
+			options.Set("immutable", "1")
+			f.unchanged = info
+		}
+	}
+	db, err := sql.Open("sqlite", f.dsn(path, options))
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(4)
+	return db, nil
+}
+
+// inUse reports whether a process has a file open, or has left what it wrote in the
+// write-ahead log.
+func inUse(path string) bool {
+	if _, err := os.Stat(path + "-shm"); err == nil {
+		return true
+	}
+	log, err := os.Stat(path + "-wal")
+	return err == nil && log.Size() > 0
+}
+
+// closed returns an error if a file that was read as one that nobody changes was changed
+// meanwhile, because then what was read may be wrong.
+func (f *sqliteFile) closed() error {
+	if f.unchanged == nil {
+		return nil
+	}
+	now, err := os.Stat(f.cfg.file())
+	if err == nil && (now.Size() != f.unchanged.Size() || !now.ModTime().Equal(f.unchanged.ModTime())) {
+		err = errors.New("the file was changed while it was read: read it again")
+	}
+	if err != nil {
+		return fmt.Errorf("store %s: %w", f.cfg.URL, err)
+	}
+	return nil
+}
+
+func (*sqliteFile) hasTable(ctx context.Context, db querier, name string) (exists bool, err error) {
+	err = db.QueryRowContext(ctx, `SELECT COUNT(*) > 0 FROM sqlite_master WHERE type = 'table' AND name = $1`, name).Scan(&exists)
+	return exists, err
 }
 
 // migrateTries bounds the attempts to migrate when two processes start at the same
 // time: SQLite has no lock that outlives a transaction.
 const migrateTries = 5
 
-func (f *sqliteFile) migrate(ctx context.Context, db *sql.DB) error {
+func (*sqliteFile) alone(ctx context.Context, db *sql.DB, fn func(context.Context, *sql.DB) error) error {
 	pause := backoff.Backoff{Min: 50 * time.Millisecond, Max: 250 * time.Millisecond}
 	for try := 1; ; try++ {
-		err := migrate(ctx, db, goose.DialectSQLite3, SQLite)
-		if err == nil || errors.Is(err, errNewer) || try == migrateTries || !pause.Wait(ctx, try) {
+		err := fn(ctx, db)
+		if _, old := errors.AsType[*VersionError](err); err == nil || old || try == migrateTries || !pause.Wait(ctx, try) {
 			return err
 		}
 	}
 }
 
-// dsn returns the data source name for a file. With these settings readers do not
-// wait for writers (WAL), a second writer waits for its turn, a commit is on disk
-// when it returns, and deleted content is overwritten where that costs nothing.
-// busy_timeout is 90 % of the store timeout, so that SQLite reports "busy" before
-// our own deadline hides it.
-func dsn(path string, timeout time.Duration) string {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()*9/10), "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)", "secure_delete(fast)",
-	}}
-	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+// dsn returns the data source name for a file. With these settings a second writer
+// waits for its turn, a commit is on disk when it returns, and deleted content is
+// overwritten where that costs nothing. busy_timeout is 90 % of the store timeout, so
+// that SQLite reports "busy" before our own deadline hides it.
+func (f *sqliteFile) dsn(path string, options url.Values) string {
+	options.Set("_txlock", "immediate")
+	options["_pragma"] = append([]string{fmt.Sprintf("busy_timeout(%d)", f.cfg.Timeout.Milliseconds()*9/10)},
+		append(options["_pragma"], "synchronous(FULL)", "foreign_keys(1)", "secure_delete(fast)")...)
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + options.Encode()
 }
 
 // createPrivate creates the file, if it does not exist, with access for its owner
 // only, because it holds users' texts, even if redacted. SQLite creates its other
 // files with the same mode.
 func createPrivate(path string) error {
-	if path == memoryFile {
-		return nil
-	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600) //nolint:gosec // the path is the operator's
 	switch {
 	case errors.Is(err, fs.ErrExist):
@@ -96,22 +160,16 @@ func createPrivate(path string) error {
 	return f.Close()
 }
 
-// makePrivate takes an existing database back from users for whom it is not, if mend is
-// set. That its group may read it stays, because somebody wanted that. It is an error
-// that all users can write to the database and that this cannot be mended.
-func makePrivate(path string, mend bool) error {
-	if path == memoryFile {
-		return nil
-	}
+// makePrivate takes an existing database back from users for whom it is not. That its
+// group may read it stays, because somebody wanted that. It is an error that all users
+// can write to the database and that this cannot be mended.
+func makePrivate(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
 	if err := regular.Check(info.Mode()); err != nil {
 		return fmt.Errorf("%w: name another", err)
-	}
-	if !mend {
-		return nil
 	}
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		info, err := os.Stat(path + suffix)
@@ -152,6 +210,8 @@ func (f *sqliteFile) explain(err error) error {
 		return fmt.Errorf("no space is left: %w", err)
 	case codeReadOnly:
 		return fmt.Errorf("the file is read-only: make the worker's user the owner of it and its folder: %w", err)
+	case codeCantOpen:
+		return fmt.Errorf("the file, or those that SQLite keeps beside it (-wal, -shm), cannot be opened: give this user the right to read them, or copy the file while no worker runs: %w", err)
 	case codeIOErr:
 		return fmt.Errorf("the disk fails: %w", err)
 	case codeNotADB:
@@ -170,4 +230,10 @@ func (f *sqliteFile) general(err error) bool {
 
 // retryable returns false: a transaction takes the only write lock when it begins,
 // so no other one can interfere.
-func (f *sqliteFile) retryable(error) bool { return false }
+func (*sqliteFile) retryable(error) bool { return false }
+
+// lost, unavailable and forbidden return false: a file needs no connection, waiting does
+// not cure its faults, and it has no users.
+func (*sqliteFile) lost(error) bool        { return false }
+func (*sqliteFile) unavailable(error) bool { return false }
+func (*sqliteFile) forbidden(error) bool   { return false }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -147,24 +148,6 @@ func TestOpenErrors(t *testing.T) {
 	}
 	if fs := (store.Config{URL: "mysql://x"}).Validate(); len(fs) != 5 {
 		t.Errorf("faults: %v", fs)
-	}
-}
-
-// TestNewerStore: an older program does not touch a store.
-func TestNewerStore(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "cases.db")
-	if err := open(t, config(path)).Close(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := rawFile(t, path).ExecContext(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.Open(t.Context(), config(path)); err == nil || !strings.Contains(err.Error(), "newer evalworker") {
-		t.Errorf("opened: %v", err)
-	}
-	if _, err := store.OpenExisting(t.Context(), config(path+"x")); !errors.Is(err, store.ErrNoStore) {
-		t.Errorf("a store that does not exist: %v", err)
 	}
 }
 
@@ -316,5 +299,48 @@ func TestIrregularFiles(t *testing.T) {
 	}
 	if err := s.Claim(); err == nil || !strings.Contains(err.Error(), "it is a link") {
 		t.Errorf("Claim = %v", err)
+	}
+}
+
+// TestJournalIsCut: the write-ahead log of a store that is written to does not stay large
+// after a reader that held it has gone.
+func TestJournalIsCut(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "cases.db")
+	s := open(t, config(path))
+	held, err := rawFile(t, path).BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows int
+	if err := held.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM cases`).Scan(&rows); err != nil { // a snapshot
+		t.Fatal(err)
+	}
+	content := strings.Repeat("x", 4<<20)
+	write := func(id string) {
+		t.Helper()
+		if err := s.Write(t.Context(), insert(id+content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	size := func() int64 {
+		t.Helper()
+		info, err := os.Stat(path + "-wal")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	for n := 0; size() <= store.MaxJournal; n++ {
+		write(fmt.Sprint(n))
+	}
+	if err := held.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 { // the log begins anew, and is cut then
+		write(fmt.Sprint("after", n))
+	}
+	if got := size(); got > store.MaxJournal {
+		t.Errorf("the log keeps %d bytes", got)
 	}
 }

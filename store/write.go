@@ -72,6 +72,9 @@ func (b *Batch[T]) applyAll(ctx context.Context, tx *Tx, values []any) error {
 
 // submit passes a change to the writer and waits for the result.
 func (s *Store) submit(ctx context.Context, c change) error {
+	if err := s.versions.check(true); err != nil { // it was opened for reading
+		return fmt.Errorf("store %s: %w", s.cfg.URL, err)
+	}
 	result := make(chan error, 1)
 	c.result = result
 	queued, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
@@ -166,17 +169,50 @@ func (s *Store) down(err error) bool {
 // commitTries bounds the attempts at a transaction that conflicts with another one.
 const commitTries = 5
 
+// lostPatience is how long a transaction is tried again on new connections before its
+// callers learn that the store is down. Most restarts of a connection are over by then,
+// and none of them is worth an error.
+const lostPatience = time.Second
+
 // commit applies changes in one transaction. The configured timeout bounds it, not
 // a caller's context, because a group has many callers.
 func (s *Store) commit(group []change) error {
 	ctx, cancel := context.WithTimeout(context.Background(), s.cfg.Timeout)
 	defer cancel()
+	began := time.Now()
 	pause := backoff.Backoff{Min: 20 * time.Millisecond, Max: 100 * time.Millisecond}
-	for try := 1; ; try++ {
+	for conflicts, losses := 0, 0; ; {
 		err := s.transact(ctx, group)
-		if err == nil || !s.engine.retryable(err) || try == commitTries || !pause.Wait(ctx, try) {
+		switch {
+		case err == nil:
+			return nil
+		case s.engine.lost(err):
+			s.dropConnections()
+			if losses++; losses == 1 && ctx.Err() == nil {
+				continue // at once: a new connection reaches whoever is the primary now
+			}
+			if time.Since(began) >= lostPatience || !pause.Wait(ctx, losses) {
+				return err
+			}
+		case s.engine.retryable(err):
+			if conflicts++; conflicts == commitTries || !pause.Wait(ctx, conflicts) {
+				return err
+			}
+		default:
+			if errors.Is(err, context.DeadlineExceeded) {
+				s.dropConnections() // a server that does not answer on one will not on the others
+			}
 			return err
 		}
+	}
+}
+
+// dropConnections closes the connections that are not in use. The next ones resolve the
+// server's name anew.
+func (s *Store) dropConnections() {
+	if s.cfg.Remote() {
+		s.db.SetMaxIdleConns(0)
+		s.db.SetMaxIdleConns(s.cfg.MaxConnections)
 	}
 }
 

@@ -35,9 +35,8 @@ cause, and stands for all failures with that question.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.PersistentFlags().StringVar(&d.store, "store", "", "where cases are kept, such as sqlite:evalworker.db or postgres://USER@HOST/DATABASE (default: the configuration's store)")
-	completeStore(cmd)
-	cmd.AddCommand(d.list(), d.show(), d.export(), d.push(), d.status())
+	addStoreFlag(cmd, &d.store)
+	cmd.AddCommand(d.list(), d.show(), d.export(), d.push(), d.status(), d.prune())
 	return cmd
 }
 
@@ -53,16 +52,12 @@ type datasetsCommand struct {
 
 // read opens the store and calls fn with its cases.
 func (d *datasetsCommand) read(ctx context.Context, fn func(*datasets.Cases) error) (err error) {
-	cfg := store.DefaultConfig()
-	all, err := d.g.load()
-	switch {
-	case err == nil:
-		cfg, d.evaluators = all.Store, evaluatorNames(all)
-	case d.store == "": // only the store is needed
+	cfg, all, err := d.g.storeConfig(d.store)
+	if err != nil {
 		return err
 	}
-	if cfg, err = storeAt(cfg, d.store); err != nil {
-		return err
+	if all != nil {
+		d.evaluators = evaluatorNames(all)
 	}
 	d.url = cfg.URL
 	s, err := store.OpenExisting(ctx, cfg)
@@ -85,21 +80,6 @@ func evaluatorNames(cfg *config.Config) []string {
 		names = append(names, e.Name)
 	}
 	return names
-}
-
-// storeAt returns cfg with the store that --store names, if it names one. The
-// password of cfg is removed, because it is not for another server. The error is of
-// type fault.List.
-func storeAt(cfg store.Config, url string) (store.Config, error) {
-	if url == "" {
-		return cfg, nil
-	}
-	cfg.URL, cfg.Password, cfg.PasswordFile = url, "", ""
-	faults := cfg.Validate()
-	for i := range faults {
-		faults[i].Path = "--store"
-	}
-	return cfg.Separated(), faults.Err()
 }
 
 func (d *datasetsCommand) show() *cobra.Command {

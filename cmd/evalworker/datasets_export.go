@@ -39,7 +39,8 @@ those that were dismissed. A file is written whole or not at all.`, cli.Alternat
 			}
 			format := datasets.Formats()[slices.Index(names, name)]
 			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
-				if counts, err := cases.CountsOf(cmd.Context(), filter); err != nil || counts.Cases == 0 {
+				counts, err := cases.CountsOf(cmd.Context(), filter)
+				if err != nil || counts.Cases == 0 {
 					if err = errors.Join(err, d.checkNames(cmd.Context(), cases, filter)); err != nil {
 						return err
 					}
@@ -48,7 +49,13 @@ those that were dismissed. A file is written whole or not at all.`, cli.Alternat
 					_, err := cases.Export(cmd.Context(), d.g.stdout, format, filter)
 					return err
 				}
-				n, err := exportFile(cmd.Context(), cases, out, format, filter)
+				total := counts.Cases
+				if filter.Limit > 0 {
+					total = min(total, filter.Limit)
+				}
+				progress := cli.NewProgress(d.g.stderr, int64(total), "cases", false)
+				n, err := exportFile(cmd.Context(), cases.WithProgress(progress.Add), out, format, filter)
+				progress.Finish()
 				if err != nil {
 					return err
 				}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -13,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/datasets"
+	"github.com/evalworker/evalworker/internal/base/fault"
 	"github.com/evalworker/evalworker/internal/cli"
 )
 
@@ -26,6 +29,7 @@ func (d *datasetsCommand) list() *cobra.Command {
 	var f filterFlags
 	var by string
 	var asJSON bool
+	var page page
 	groupings := []string{}
 	for _, g := range datasets.Groupings() {
 		groupings = append(groupings, string(g))
@@ -41,13 +45,15 @@ that the other flags choose.
 With --json the list has all rows unless --limit is given: cases, or groups with --by.`,
 		Example: `  evalworker datasets list --since 24h
   evalworker datasets list --cause 3f9a21c0
+  evalworker datasets list --by case --page 2
   evalworker datasets list --by version --prompt support_agent
   evalworker datasets list --prompt-version 2026-06-01.3 --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			filter, err := f.filter(time.Now())
-			if err != nil {
-				return err
+			faults, _ := errors.AsType[fault.List](err)
+			if page.check(&faults); len(faults) > 0 {
+				return faults
 			}
 			if by == "" {
 				by = byCase
@@ -55,9 +61,10 @@ With --json the list has all rows unless --limit is given: cases, or groups with
 					by = string(datasets.ByCause)
 				}
 			}
-			if !asJSON && filter.Limit == 0 {
+			if (!asJSON || page.given) && filter.Limit == 0 {
 				filter.Limit = defaultRows
 			}
+			filter.Offset = page.offset(filter.Limit)
 			return d.read(cmd.Context(), func(cases *datasets.Cases) error {
 				l := lister{d: d, cases: cases, filter: filter, json: asJSON}
 				if by == byCase {
@@ -68,6 +75,7 @@ With --json the list has all rows unless --limit is given: cases, or groups with
 		},
 	}
 	f.add(cmd, d, fmt.Sprintf("at most so many rows (default: %d, or all with --json)", defaultRows))
+	cmd.Flags().Var(&page, "page", "of the rows, this page of --limit each (default: 1)")
 	cli.Choice(cmd, &by, "by", "", groupings, "a row for each (default: cause, or case with --cause or --json)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON array")
 	return cmd
@@ -94,12 +102,20 @@ func (l lister) empty(ctx context.Context) error {
 	return err
 }
 
+// manyRows is the number above which a list points to its next page and not to all rows.
+const manyRows = 500
+
 // end says on standard error, because the rows may go into another program, how many are
 // not shown, and that counts are not those of a time that was asked for.
 func (l lister) end(shown, total int) error {
 	var b strings.Builder
-	if total > shown {
+	shown += l.filter.Offset
+	switch {
+	case shown >= total:
+	case total <= manyRows && l.filter.Offset == 0:
 		fmt.Fprintf(&b, "and %d more: --limit %d\n", total-shown, total)
+	default:
+		fmt.Fprintf(&b, "and %d more: --page %d\n", total-shown, shown/l.filter.Limit+1)
 	}
 	if !l.filter.Since.IsZero() || !l.filter.Until.IsZero() {
 		b.WriteString("counts are of all failures of these cases, whenever they were\n")
@@ -205,6 +221,9 @@ func short(id string) string { return id[:min(8, len(id))] }
 func shortTime(t time.Time) string { return t.UTC().Format("01-02 15:04") }
 
 func (l lister) listCases(ctx context.Context) error {
+	if l.json {
+		return l.writeCases(ctx)
+	}
 	list, err := l.cases.List(ctx, l.filter)
 	if err != nil {
 		return err
@@ -216,11 +235,6 @@ func (l lister) listCases(ctx context.Context) error {
 		if err := l.cases.Questions(ctx, list); err != nil {
 			return err
 		}
-	}
-	if l.json {
-		return json.NewEncoder(l.d.g.stdout).Encode(list)
-	}
-	if l.filter.Cause != "" {
 		if err := l.printCause(ctx, l.d.g.stdout); err != nil {
 			return err
 		}
@@ -229,7 +243,7 @@ func (l lister) listCases(ctx context.Context) error {
 	if err := t.print(l.d.g.stdout); err != nil {
 		return err
 	}
-	if len(list) < l.filter.Limit {
+	if len(list) < l.filter.Limit && l.filter.Offset == 0 {
 		return l.end(len(list), len(list))
 	}
 	counts, err := l.cases.CountsOf(ctx, l.filter)
@@ -239,13 +253,48 @@ func (l lister) listCases(ctx context.Context) error {
 	return l.end(len(list), counts.Cases)
 }
 
+// writeCases writes the cases as a JSON array, one after the other, because there may be
+// more than fit into memory.
+func (l lister) writeCases(ctx context.Context) error {
+	out := bufio.NewWriterSize(l.d.g.stdout, 64<<10)
+	sep := "["
+	err := l.cases.Each(ctx, l.filter, func(page []datasets.Case) error {
+		if l.filter.Cause != "" {
+			if err := l.cases.Questions(ctx, page); err != nil {
+				return err
+			}
+		}
+		for i := range page {
+			text, err := json.Marshal(&page[i])
+			if err != nil {
+				return err
+			}
+			_, _ = out.WriteString(sep) // an error stays, and Flush returns it
+			if _, err := out.Write(text); err != nil {
+				return err
+			}
+			sep = ","
+		}
+		return nil
+	})
+	if err == nil && sep == "[" {
+		return l.empty(ctx)
+	}
+	if err == nil {
+		_, _ = out.WriteString("]\n")
+	}
+	return errors.Join(err, out.Flush())
+}
+
 // printCause prints what the listed cases have in common.
 func (l lister) printCause(ctx context.Context, w io.Writer) error {
-	groups, _, err := l.cases.Groups(ctx, datasets.ByCause, l.filter)
+	of := l.filter
+	of.Offset = 0 // it is for the cases
+	groups, _, err := l.cases.Groups(ctx, datasets.ByCause, of)
 	if err != nil || len(groups) == 0 {
 		return err
 	}
-	seen, total, err := l.cases.Groups(ctx, datasets.ByVersion, l.filter)
+	seen, total, err := l.cases.Groups(ctx, datasets.ByVersion, of)
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ line or the configuration is wrong. docs/running-workers.md says more.`,
 		}
 	}
 	add(groupStart, newDemoCommand(g), newInitCommand(g), newCheckCommand(g))
-	add(groupWork, newRunCommand(g), newEvalCommand(g), newDatasetsCommand(g), newDLQCommand(g), newDatadogCommand(g))
+	add(groupWork, newRunCommand(g), newEvalCommand(g), newDatasetsCommand(g), newStoreCommand(g), newDLQCommand(g), newDatadogCommand(g))
 	add(groupOther, newReadyCommand(g), newVersionCommand(g))
 	root.SetCompletionCommandGroupID(groupOther)
 	return root

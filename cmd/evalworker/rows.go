@@ -44,6 +44,23 @@ func (l *limit) check(faults *fault.List) {
 	}
 }
 
+// page is the value of --page, counted from 1.
+type page struct{ limit }
+
+func (p *page) check(faults *fault.List) {
+	if p.given && p.most < 1 {
+		faults.Add("--page", fmt.Sprintf("%d is out of range", p.most), "want 1 or more")
+	}
+}
+
+// offset returns how many rows are on the pages before, with so many on each.
+func (p *page) offset(rows int) int {
+	if !p.given {
+		return 0
+	}
+	return (p.most - 1) * rows
+}
+
 // period is the value of --since and --until.
 type period struct{ since, until string }
 

@@ -209,6 +209,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	err := a.connect(ctx)
 	if err == nil {
+		side.Go(func() { a.retain(aside) })
 		err = a.consumer.Run(ctx)
 	}
 	stop()

@@ -69,6 +69,7 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 		return nil, err
 	}
 	o.closers.add("store", bounded(db.Close))
+	logMigration(deps.Log, db)
 	o.cases = datasets.NewCases(db)
 	builder := policy.NewBuilder(policy.Deps{Log: component(deps.Log, "judges"), Patience: deps.Patience})
 	o.closers.add("models", func(context.Context) error { builder.Close(); return nil })

@@ -28,6 +28,16 @@ func openStore(ctx context.Context, cfg store.Config) (_ *store.Store, err error
 	return s, nil
 }
 
+// logMigration says that the tables of the store were changed, from which version and to
+// which, because programs that do not know the new one may be refused from then on.
+func logMigration(log *slog.Logger, s *store.Store) {
+	if from, to := s.Migrated(); from > 0 && from < to {
+		v := s.Versions()
+		log.Warn("store migrated: programs that know only older versions of its tables may be refused", slog.Int("from", from), slog.Int("to", to),
+			slog.Int("lowest_reader", v.LowestReader), slog.Int("lowest_writer", v.LowestWriter))
+	}
+}
+
 // explainPort explains why the health server's port is taken: often a second
 // worker was started, and then the store is claimed too, so that another port
 // would not help.
@@ -47,6 +57,7 @@ func (a *App) connect(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
 		err := a.store.Connect(ctx)
 		if err == nil {
+			logMigration(a.log, a.store)
 			if since, was := a.starting.End(); was {
 				a.log.Info("store is reachable", slog.Duration("after", time.Since(since)))
 			}
@@ -64,6 +75,22 @@ func (a *App) connect(ctx context.Context) error {
 		}
 		pause.Wait(ctx, attempt)
 	}
+}
+
+// retain deletes what the store does not have to keep, until ctx ends.
+func (a *App) retain(ctx context.Context) {
+	a.store.Retain(ctx, func(deleted map[string]int, err error) {
+		total := 0
+		for _, n := range deleted {
+			total += n
+		}
+		if err != nil {
+			a.log.Warn("old failures not deleted: the store grows, and it is tried again in an hour", slog.Any(keyError, err))
+		}
+		if total > 0 {
+			a.log.Info("old failures deleted", slog.Int("cases", deleted["cases"]), slog.Int("failures", deleted["occurrences"]), slog.Int("exemplars", deleted["exemplars"]))
+		}
+	})
 }
 
 // storeDown returns since when and why cases cannot be kept, or a zero time.

@@ -2,12 +2,16 @@ package app_test
 
 import (
 	"database/sql"
+	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/evalworker/evalworker/store"
 )
 
 // TestStoreDown: while the store takes nothing, failing events wait, the worker
@@ -76,6 +80,37 @@ func TestStoreDownOverStop(t *testing.T) {
 	}
 	if d := cmp.Diff(once(bad), w.seen.evaluated()); d != "" {
 		t.Errorf("evaluations (-want +got):\n%s", d)
+	}
+}
+
+// TestStoreMigrated: a worker that changes the tables says from which version and to which.
+func TestStoreMigrated(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	start := func() {
+		t.Helper()
+		k := w.start(w.load(w.configure(rulePolicy)))
+		k.ready(http.StatusOK, "ok")
+		k.halt()
+	}
+	start()
+	if strings.Contains(w.log.text(), "store migrated") {
+		t.Errorf("a new store was migrated:\n%s", w.log.text())
+	}
+	cfg := store.DefaultConfig()
+	cfg.URL = "sqlite:" + w.store()
+	s, err := store.OpenExisting(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newest := s.Versions().Store
+	if err := errors.Join(s.Rollback(t.Context(), 1), s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	start()
+	start()
+	if text := w.log.text(); strings.Count(text, "store migrated") != 1 || !strings.Contains(text, fmt.Sprintf(`"from":1,"to":%d`, newest)) {
+		t.Errorf("the log does not say once what was migrated:\n%s", text)
 	}
 }
 
