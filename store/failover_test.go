@@ -60,7 +60,7 @@ func newForwarder(t *testing.T, target string) *forwarder {
 func (f *forwarder) serve(in net.Conn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out, err := net.Dial("tcp", f.target)
+	out, err := new(net.Dialer).DialContext(context.Background(), "tcp", f.target)
 	if err != nil {
 		_ = in.Close()
 		return

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"bufio"
 	"errors"
 	"fmt"
@@ -110,7 +111,7 @@ func TestReadOnlyFile(t *testing.T) {
 // sharedFolder returns a folder whose files other users may reach, unlike t.TempDir.
 func sharedFolder(t *testing.T) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "store-test-*") //nolint:usetesting // see above
+	folder, err := os.MkdirTemp("", "store-test-*")
 	if err == nil {
 		err = os.Chmod(folder, 0o755) //nolint:gosec // see above
 	}
@@ -183,7 +184,7 @@ func TestReadOnlyRole(t *testing.T) {
 		role := name + "_" + suffix
 		execute(t, db, `CREATE ROLE `+role+` LOGIN PASSWORD '`+password+`'`)
 		t.Cleanup(func() {
-			if _, err := db.Exec(`DROP OWNED BY ` + role + `; DROP ROLE ` + role); err != nil {
+			if _, err := db.ExecContext(context.Background(), `DROP OWNED BY ` + role + `; DROP ROLE ` + role); err != nil {
 				t.Error(err)
 			}
 		})
