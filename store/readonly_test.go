@@ -1,8 +1,8 @@
 package store_test
 
 import (
-	"context"
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -184,7 +184,7 @@ func TestReadOnlyRole(t *testing.T) {
 		role := name + "_" + suffix
 		execute(t, db, `CREATE ROLE `+role+` LOGIN PASSWORD '`+password+`'`)
 		t.Cleanup(func() {
-			if _, err := db.ExecContext(context.Background(), `DROP OWNED BY ` + role + `; DROP ROLE ` + role); err != nil {
+			if _, err := db.ExecContext(context.Background(), `DROP OWNED BY `+role+`; DROP ROLE `+role); err != nil {
 				t.Error(err)
 			}
 		})
