@@ -24,6 +24,8 @@ done
 sed -i "s/^__version__ = .*/__version__ = \"${version#v}\"/" clients/python/src/evalworker/_version.py
 sed -i "0,/\"version\": .*/s//\"version\": \"${version#v}\",/" clients/node/package.json
 sed -i "0,/<version>.*/s//<version>${version#v}<\/version>/" clients/java/pom.xml
+sed -i "/<artifactId>evalworker</{n;s/<version>.*/<version>${version#v}<\/version>/}" examples/spring/pom.xml
+sed -i "s/io\.github\.evalworker:evalworker:[0-9A-Za-z.-]*/io.github.evalworker:evalworker:${version#v}/" docs/publish.md
 go build work
 git commit -qam "Release $version"
 git tag "$version"
