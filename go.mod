@@ -100,6 +100,7 @@ require (
 	github.com/evalworker/evalworker/emitter/ddtrace v0.0.0
 	github.com/evalworker/evalworker/emitter/mskiam v0.0.0
 	github.com/evalworker/evalworker/emitter/openai v0.0.0
+	github.com/evalworker/evalworker/emitter/otel v0.0.0
 	github.com/evalworker/evalworker/event v0.0.0
 	github.com/evalworker/evalworker/internal/base v0.0.0
 	github.com/evalworker/evalworker/redact v0.0.0
@@ -167,7 +168,7 @@ require (
 	go.opentelemetry.io/otel v1.47.0 // indirect
 	go.opentelemetry.io/otel/log v1.47.0 // indirect
 	go.opentelemetry.io/otel/metric v1.47.0 // indirect
-	go.opentelemetry.io/otel/trace v1.47.0 // indirect
+	go.opentelemetry.io/otel/trace v1.47.0
 	go.opentelemetry.io/proto/otlp v1.11.0 // indirect
 	go.uber.org/atomic v1.11.0 // indirect
 	go.uber.org/mock v0.6.0 // indirect
@@ -201,3 +202,5 @@ replace github.com/evalworker/evalworker/emitter/ddtrace => ./emitter/ddtrace
 replace github.com/evalworker/evalworker/redact => ./redact
 
 replace github.com/evalworker/evalworker/emitter/openai => ./emitter/openai
+
+replace github.com/evalworker/evalworker/emitter/otel => ./emitter/otel

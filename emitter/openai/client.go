@@ -2,6 +2,7 @@ package openai
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -151,13 +152,26 @@ func LastRequestID(ctx context.Context) event.RequestID {
 
 // UserIDHash returns a user's id for the field UserIDHash: its SHA-256 in hexadecimal
 // digits; nothing for an empty id, which is that of no user. Ids that can be guessed, such
-// as numbers, can be found from it: put a secret in front of them.
+// as numbers, can be found from it: use [KeyedUserIDHash] for them.
 func UserIDHash(id string) string {
 	if id == "" {
 		return ""
 	}
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:])
+}
+
+// KeyedUserIDHash returns a user's id for the field UserIDHash as HMAC-SHA-256 in hexadecimal
+// digits, from which nobody without the key finds an id by trying; without a key it is
+// [UserIDHash]. The clients for other languages make the same hash with the key in
+// EVALWORKER_USER_KEY. A user has another hash with another key.
+func KeyedUserIDHash(key, id string) string {
+	if key == "" || id == "" {
+		return UserIDHash(id)
+	}
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(id))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // errorType returns a short class of an error, without its text, which may hold content.

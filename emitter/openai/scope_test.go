@@ -2,7 +2,9 @@ package openai_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"os"
 	"runtime"
 	"slices"
 	"testing"
@@ -42,6 +44,36 @@ func TestWith(t *testing.T) {
 	}
 	if got := openai.LastRequestID(t.Context()); got != "" {
 		t.Errorf("last id of a context without With is %q", got)
+	}
+}
+
+// TestUserHashes: requests of one user meet in whatever language they are made.
+func TestUserHashes(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../clients/testdata/user.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table []struct{ User, Key, Hash string }
+	if err := json.Unmarshal(text, &table); err != nil {
+		t.Fatal(err)
+	}
+	keyed := 0
+	for _, c := range table {
+		if got := openai.KeyedUserIDHash(c.Key, c.User); got != c.Hash {
+			t.Errorf("user %q with key %q: %q, want %q", c.User, c.Key, got, c.Hash)
+		}
+		if c.Key != "" {
+			keyed++
+		} else if got := openai.UserIDHash(c.User); got != c.Hash {
+			t.Errorf("user %q: %q, want %q", c.User, got, c.Hash)
+		}
+	}
+	if keyed == 0 {
+		t.Error("the table has no key")
+	}
+	if got := openai.KeyedUserIDHash("k1", ""); got != "" {
+		t.Errorf("no user has the hash %q", got)
 	}
 }
 

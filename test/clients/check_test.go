@@ -202,7 +202,7 @@ func problems(w *world, p program, j job, e *event.Event) []string {
 func lost(p program, j job, problem string) bool {
 	field, _, _ := strings.Cut(problem, " ")
 	// go-openai's answer does not have it; its streams do.
-	return field == "output.choices[0].message.annotations" && p.name == "go-openai" && j.Kind != streamed
+	return field == "output.choices[0].message.annotations" && strings.HasPrefix(p.name, "go-openai") && j.Kind != streamed
 }
 
 // missing returns the paths of a provider's answer that an event does not have or has with

@@ -122,10 +122,19 @@ func TestClients(t *testing.T) {
 	}
 }
 
-// maxLines is how many lines of a program may exist for publishing.
-const maxLines = 5
+// maxLines is how many lines of a program may exist for publishing, and goLines how many of
+// one in Go, where an emitter can fail and each library has a package of its own.
+const (
+	maxLines = 5
+	goLines  = 8
+)
 
-// publishingLines counts the lines of a file that are marked to be there for publishing only.
+// publishingLines counts the lines of a file that are marked to be there for publishing
+// only. The measure is the same for all languages: the lines that a developer adds or
+// changes in a program that asks the provider already, so that all its requests are
+// published with their traces and none is lost at the end. Imports and the handling of errors
+// count; a line with a closing brace alone does not, nor do the words for what a request is
+// about (fields), addresses, and ratings, which are more than publishing.
 func publishingLines(t *testing.T, file string) int {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -139,8 +148,12 @@ func publishingLines(t *testing.T, file string) int {
 			n++
 		}
 	}
-	if n == 0 || n > maxLines {
-		t.Errorf("%s has %d lines for publishing, want 1 to %d", file, n, maxLines)
+	most := maxLines
+	if filepath.Ext(file) == ".go" {
+		most = goLines
+	}
+	if n == 0 || n > most {
+		t.Errorf("%s has %d lines for publishing, want 1 to %d", file, n, most)
 	}
 	return n
 }

@@ -14,30 +14,41 @@ import (
 	"time"
 
 	goopenai "github.com/sashabaranov/go-openai"
+	"go.opentelemetry.io/otel/trace"
 
-	"github.com/evalworker/evalworker/emitter"
-	"github.com/evalworker/evalworker/emitter/openai"
+	"github.com/evalworker/evalworker/emitter"        // publishing
+	"github.com/evalworker/evalworker/emitter/openai" // publishing
+	"github.com/evalworker/evalworker/emitter/otel"   // publishing
 	"github.com/evalworker/evalworker/event"
 )
 
 // envGoProgram makes this test's binary the program in Go.
 const envGoProgram = "EVALWORKER_TEST_GO_PROGRAM"
 
-// traceKey holds the traceparent of a request, as a tracer's span would be held.
-type traceKey struct{}
+// goSidecar is the name of the program in Go that publishes through the sidecar.
+const goSidecar = "go-openai-sidecar"
 
-func traceContext(ctx context.Context) map[string]string {
-	traceparent, _ := ctx.Value(traceKey{}).(string)
-	return map[string]string{"traceparent": traceparent}
-}
-
-// goProgram is an application with go-openai and an emitter that writes to Kafka. It returns
-// its exit code.
+// goProgram is an application with go-openai and spans of OpenTelemetry. It returns its exit code.
 func goProgram() int {
-	em, err := emitter.New(emitter.Config{Brokers: []string{os.Getenv("KAFKA_BROKERS")}, TraceContext: traceContext}) // publishing
-	if err != nil {
+	if err := goProgramRun(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
+	}
+	return 0
+}
+
+// goConfig returns where the program's emitter sends events: to Kafka, or to the sidecar.
+func goConfig() emitter.Config {
+	if os.Getenv("PROGRAM") == goSidecar {
+		return emitter.Config{Sidecar: os.Getenv("EVALWORKER_URL"), SidecarToken: emitter.Secret(os.Getenv("EVALWORKER_TOKEN")), TraceContext: otel.FromContext}
+	}
+	return emitter.Config{Brokers: []string{os.Getenv("KAFKA_BROKERS")}, TraceContext: otel.FromContext}
+}
+
+func goProgramRun() error {
+	em, err := emitter.New(goConfig()) // publishing
+	if err != nil {                    // publishing
+		return err // publishing
 	}
 	cfg := goopenai.DefaultConfig("none")
 	cfg.BaseURL, cfg.HTTPClient = os.Getenv("MODEL_URL")+"/v1", &http.Client{Transport: retrying{}}
@@ -74,16 +85,33 @@ func goProgram() int {
 	for one := range failed {
 		err = errors.Join(err, one)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	return err
+}
+
+// spanContext returns a context with the span of a request, as a tracer of OpenTelemetry makes one.
+func spanContext(traceparent string) (context.Context, error) {
+	parts := strings.Split(traceparent, "-")
+	if len(parts) != 4 {
+		return nil, fmt.Errorf("traceparent %q", traceparent)
 	}
-	return 0
+	traceID, err := trace.TraceIDFromHex(parts[1])
+	if err != nil {
+		return nil, err
+	}
+	spanID, err := trace.SpanIDFromHex(parts[2])
+	if err != nil {
+		return nil, err
+	}
+	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: traceID, SpanID: spanID, TraceFlags: trace.FlagsSampled})
+	return trace.ContextWithSpanContext(context.Background(), span), nil
 }
 
 // ask makes one request.
 func ask(client *openai.Client, j job) error {
-	ctx := context.WithValue(context.Background(), traceKey{}, j.Traceparent)
+	ctx, err := spanContext(j.Traceparent)
+	if err != nil {
+		return err
+	}
 	request := goopenai.ChatCompletionRequest{
 		Model: "small", Messages: []goopenai.ChatCompletionMessage{{Role: "user", Content: j.Question}},
 	}
@@ -115,13 +143,13 @@ func ask(client *openai.Client, j job) error {
 		}
 		return nil
 	case rated:
-		ctx = openai.With(ctx, func(e *event.Event) { e.SessionID = "s1" }) // publishing
+		ctx = openai.With(ctx, func(e *event.Event) { e.SessionID = "s1" }) // rating
 		if _, err := client.CreateChatCompletion(ctx, request); err != nil {
 			return err
 		}
-		return client.Feedback(ctx, openai.LastRequestID(ctx), event.RatingUp) // publishing
+		return client.Feedback(ctx, openai.LastRequestID(ctx), event.RatingUp) // rating
 	}
-	_, err := client.CreateChatCompletion(ctx, request)
+	_, err = client.CreateChatCompletion(ctx, request)
 	return err
 }
 

@@ -49,6 +49,7 @@ func programs() []program {
 	full := append(append([]kind{}, every...), rated, responses, streamedResponses)
 	return []program{
 		{"go-openai", "goprogram_test.go", append(append([]kind{}, every...), rated), answers, runGo},
+		{goSidecar, "goprogram_test.go", append(append([]kind{}, every...), rated), answers, runGo},
 		{"python-openai", "python/openai_sync.py", full, answers, runPython},
 		{"python-openai-async", "python/openai_async.py", every, answers, runPython},
 		{"python-anthropic", "python/anthropic_sync.py", every, answers, runPython},
@@ -73,7 +74,7 @@ func (w *world) runProgram(t *testing.T, p program, jobs string, command ...stri
 // environment is what a program is told.
 func (w *world) environment(p program, jobs string) []string {
 	return []string{
-		"PROGRAM=" + p.name, "USER_ID=" + user, "JOBS=" + jobs, "MODEL_URL=" + w.provider.url, "EVALWORKER_URL=" + w.sidecar, "KAFKA_BROKERS=" + w.brokers,
+		"PROGRAM=" + p.name, "USER_ID=" + user, "JOBS=" + jobs, "MODEL_URL=" + w.provider.url, "EVALWORKER_URL=" + w.sidecar, "EVALWORKER_TOKEN=" + w.token, "KAFKA_BROKERS=" + w.brokers,
 		"PYTHONPATH=" + absolute("../../clients/python/src"), "PYTHONDONTWRITEBYTECODE=1",
 		"LANGSMITH_TRACING=false", "AI_SDK_LOG_WARNINGS=false",
 	}
@@ -139,6 +140,7 @@ func installNode() (string, error) {
 			maps.Copy(all.Dependencies, m.DevDependencies)
 		}
 		delete(all.Dependencies, "typescript") // of the client's own tests
+		delete(all.Dependencies, "dd-trace")
 		text, err := json.Marshal(all)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, "package.json"), text, 0o600)

@@ -42,6 +42,7 @@ type world struct {
 	brokers  string
 	client   *kafka.Client
 	sidecar  string // its URL
+	token    string // that the sidecar wants
 	worker   string // URL of its health server
 
 	next    [partitions]int64 // of the topic, where reading goes on
@@ -58,6 +59,11 @@ func newWorld(t *testing.T) *world {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
 	w.startKafka(t)
+	w.token = strings.Repeat("t", 32)
+	tokenFile := filepath.Join(w.dir, "token")
+	if err := os.WriteFile(tokenFile, []byte(w.token+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	sink := datadog.StatsDUnix(t)
 	config := fmt.Sprintf(`kafka: {brokers: [%q], group: clients}
 models: {default: {base_url: %q, api_key: none, model: judge, requests_per_minute: 0, concurrency: 100}}
@@ -73,11 +79,11 @@ health: {listen: "127.0.0.1:0"}
 		t.Fatal(err)
 	}
 	worker := w.start(t, "worker", bin+"/evalworker", "run", "-c", file)
-	sidecar := w.start(t, "sidecar", bin+"/emitter", "serve", "--brokers", w.brokers, "--listen", "127.0.0.1:0", "--spool-dir", filepath.Join(w.dir, "spool"))
+	sidecar := w.start(t, "sidecar", bin+"/emitter", "serve", "--brokers", w.brokers, "--listen", "127.0.0.1:0", "--token-file", tokenFile, "--spool-dir", filepath.Join(w.dir, "spool"))
 	w.worker = "http://" + worker.logged(t, "worker starts", "health")
 	w.sidecar = "http://" + sidecar.logged(t, "sidecar starts", "addr")
 	// New groups begin at the end of the topic: what is published before they have joined is not theirs.
-	eventually(t, "the worker is ready", func() bool { return get(t, w.worker+"/readyz", nil) })
+	eventually(t, "the worker is ready", func() bool { return w.get(t, w.worker+"/readyz", nil) })
 	return w
 }
 
@@ -176,7 +182,7 @@ func (w *world) settle(t *testing.T) app.Accounting {
 	t.Helper()
 	eventually(t, "the sidecar has sent everything", func() bool {
 		var s struct{ Spool struct{ Events int } }
-		return get(t, w.sidecar+"/statusz", &s) && s.Spool.Events == 0
+		return w.get(t, w.sidecar+"/statusz", &s) && s.Spool.Events == 0
 	})
 	var total int64
 	for _, end := range w.ends(t, topic, partitions) {
@@ -184,7 +190,7 @@ func (w *world) settle(t *testing.T) app.Accounting {
 	}
 	var s app.Status
 	eventually(t, "the worker has consumed everything", func() bool {
-		return get(t, w.worker+"/statusz", &s) && s.Events.Settled() && s.Events.Consumed >= total
+		return w.get(t, w.worker+"/statusz", &s) && s.Events.Settled() && s.Events.Consumed >= total
 	})
 	return s.Events
 }
@@ -293,12 +299,13 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 // get reads JSON, and reports whether the answer was 200.
-func get(t *testing.T, url string, into any) bool {
+func (w *world) get(t *testing.T, url string, into any) bool {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
 		t.Fatal(err)
 	}
+	req.Header.Set("Authorization", "Bearer "+w.token) // the worker wants none
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
 	resp, err := client.Do(req)
 	if err != nil {

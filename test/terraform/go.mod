@@ -41,3 +41,5 @@ replace github.com/evalworker/evalworker/internal/base => ../../internal/base
 replace github.com/evalworker/evalworker/redact => ../../redact
 
 replace github.com/evalworker/evalworker/emitter/openai => ../../emitter/openai
+
+replace github.com/evalworker/evalworker/emitter/otel => ../../emitter/otel

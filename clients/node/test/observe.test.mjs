@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { execFile } from 'node:child_process';
 import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { TraceFlags, context, createTraceState, trace } from '@opentelemetry/api';
 import * as evalworker from '../index.mjs';
 import { serveSidecar } from './support/servers.mjs';
@@ -98,7 +101,7 @@ test('scopes nest and end, also across awaits', async (t) => {
   assert.deepEqual(of, { a: ['s', 't'], b1: ['s1', 't'], b2: ['s2', 't'], c: ['s', 't'], d: [undefined, undefined] });
 });
 
-test('the trace of the active span of OpenTelemetry, and of Datadog before it', async (t) => {
+test('the trace of the active span of OpenTelemetry', async (t) => {
   const published = await start(t);
   const contexts = new AsyncLocalStorage(); // a context manager as OpenTelemetry's own, which is a package of its own
   const manager = { active: () => contexts.getStore() ?? ROOT, with: (ctx, fn, self, ...args) => contexts.run(ctx, () => fn.call(self, ...args)), bind: (_, fn) => fn, enable: () => manager, disable: () => manager };
@@ -108,16 +111,37 @@ test('the trace of the active span of OpenTelemetry, and of Datadog before it', 
   const span = trace.wrapSpanContext({ traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', traceFlags: TraceFlags.SAMPLED, traceState: createTraceState('a=b') });
   await context.with(trace.setSpan(context.active(), span), () => evalworker.observe(async () => 'x'));
   evalworker.observe(() => 'x');
-  globalThis._ddtrace = {
-    scope: () => ({ active: () => ({ context: () => 'span' }) }),
-    inject: (spanContext, format, headers) => Object.assign(headers, { 'x-datadog-trace-id': '1', traceparent: `${spanContext} ${format}`, baggage: 'user=alice' }),
-  };
-  evalworker.observe(() => 'x');
   globalThis._ddtrace = { scope() { throw new Error('half set up'); } };
   evalworker.observe(() => 'x');
   delete globalThis._ddtrace;
-  const events = await published(4);
+  const events = await published(3);
   assert.deepEqual(events.map((e) => e.trace_context), [
-    { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'a=b' }, undefined, { 'x-datadog-trace-id': '1', traceparent: 'span http_headers' }, undefined,
+    { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'a=b' }, undefined, undefined,
   ]);
+});
+
+test("the trace of the active span of Datadog's tracer", { timeout: 60_000 }, async (t) => {
+  const sidecar = await serveSidecar(t);
+  const code = `
+    const tracer = require('dd-trace').init({ startupLogs: false, plugins: false, url: 'http://127.0.0.1:9' });
+    const evalworker = require('evalworker');
+    const ask = (id) => evalworker.observe(() => 'x', { request_id: id });
+    const ids = tracer.trace('ask', (span) => {
+      span.setBaggageItem('user', 'alice');
+      ask('inside');
+      return span.context().toTraceparent() + ' ' + span.context().toTraceId();
+    });
+    ask('outside');
+    console.log(ids);
+    evalworker.flush(10_000).then(() => process.exit(0));`;
+  const env = { ...process.env, EVALWORKER_URL: sidecar.url, DD_INSTRUMENTATION_TELEMETRY_ENABLED: 'false', DD_REMOTE_CONFIGURATION_ENABLED: 'false' };
+  // A process of its own: the tracer changes the one that loads it. It runs here, where both packages are found.
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', code], { env, cwd: fileURLToPath(new URL('..', import.meta.url)) });
+  const [traceparent, id] = stdout.trim().split(' ');
+  const headers = Object.fromEntries(sidecar.events().map((event) => [event.request_id, event.trace_context]));
+  assert.match(traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  assert.deepEqual([headers.inside.traceparent, headers.inside['x-datadog-trace-id']], [traceparent, id]);
+  assert.doesNotMatch(JSON.stringify(headers.inside), /alice/);
+  assert.deepEqual(Object.keys(headers), ['inside', 'outside']);
+  assert.equal(headers.outside, undefined);
 });

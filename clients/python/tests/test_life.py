@@ -157,6 +157,19 @@ def test_children(sidecar, how):
     assert ids(sidecar) == sorted(want("parent", n=100) + more), said
 
 
+def test_the_thread_imports_nothing(sidecar):
+    """A fork during an import in a thread leaves the child with half a module, and with a lock that nobody releases."""
+    sidecar.answers.append((503, "application/json", b"{}"))
+    program = PUBLISH + """
+before = set(sys.modules)
+publish("a", 1)
+assert evalworker.flush(20)
+print(sorted(set(sys.modules) - before))
+"""
+    code, said = run(program, sidecar.url.replace("127.0.0.1", "localhost"))
+    assert code == 0 and said.endswith("[]\n") and "answers 503" in said and ids(sidecar)[-1:] == ["a-0"], said
+
+
 def test_a_child_of_spawn(sidecar, tmp_path):
     (tmp_path / "program.py").write_text(PUBLISH + """
 import multiprocessing

@@ -1,6 +1,10 @@
 import asyncio
 import inspect
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -312,3 +316,24 @@ def test_users_are_hashed_with_a_key(one_event, monkeypatch):
     first, second = one_event(2)
     assert first["user_id_hash"] == hashlib.sha256(b"ada").hexdigest()
     assert second["user_id_hash"] == hmac.new(b"k1", b"ada", "sha256").hexdigest()
+
+
+def test_the_trace_of_datadogs_tracer(sidecar):
+    """In a process of its own, because ddtrace changes the one that loads it."""
+    program = """
+import evalworker
+from ddtrace import tracer
+with tracer.trace("ask") as span:
+    tracer.current_trace_context().set_baggage_item("user", "alice")
+    evalworker.observe(request_id="inside")(len)("Hi")
+evalworker.observe(request_id="outside")(len)("Hi")
+print(f"{span.trace_id:032x}-{span.span_id:016x} {span.trace_id % 2**64}")
+"""
+    environ = {"EVALWORKER_URL": sidecar.url, "PYTHONPATH": str(Path(__file__).parent.parent / "src"), "DD_TRACE_AGENT_URL": "http://127.0.0.1:9", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "false", "DD_REMOTE_CONFIGURATION_ENABLED": "false"}
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, **environ}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    ids, low = done.stdout.split()
+    events = {event["request_id"]: event for event in sidecar.events}
+    headers = events["inside"]["trace_context"]
+    assert headers["traceparent"] == f"00-{ids}-01" and headers["x-datadog-trace-id"] == low
+    assert "alice" not in str(headers) and "trace_context" not in events["outside"]

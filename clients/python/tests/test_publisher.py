@@ -72,9 +72,30 @@ def test_a_token_may_end_with_a_new_line(sidecar):
 def test_a_token_is_not_logged(sidecar, caplog):
     publisher = Publisher(sidecar.url, token="abc\ndef")
     publisher.publish({"request_id": "a"})
-    publisher.close(10)
+    publisher.close(0.05)
     assert publisher.stats["dropped"] == 1
+    assert "nothing can be sent" in caplog.text
     assert "abc" not in caplog.text and "abc" not in publisher.stats["last_error"]
+
+
+def test_every_failure_to_send_is_tried_again(sidecar, monkeypatch, caplog):
+    """Also one that is Python's own, such as of a codec that is missing; what was published is kept."""
+    publisher = Publisher(sidecar.url, linger=0.0)
+    post, failures = publisher._post, [LookupError("unknown encoding: idna"), MemoryError(), RuntimeError("can't start new thread")]
+
+    def fail_first(body):
+        if failures:
+            raise failures.pop(0)
+        return post(body)
+
+    monkeypatch.setattr(publisher, "_post", fail_first)
+    for i in range(10):
+        publisher.publish({"request_id": str(i)})
+    assert publisher.close(20)
+    stats = publisher.stats
+    assert (stats["accepted"], stats["dropped"], stats["retries"], stats["waiting"]) == (10, 0, 3, 0)
+    assert [e["request_id"] for e in sidecar.events] == [str(i) for i in range(10)]
+    assert "LookupError at test_publisher.py" in caplog.text and "RuntimeError" in stats["last_error"]
 
 
 def test_an_address_that_is_no_url_reaches_no_request(monkeypatch, caplog):

@@ -20,7 +20,7 @@ await run(async (kind, question) => {
   } else if (kind === 'error') await fails(client.chat.completions.create(chat), OpenAI.BadRequestError);
   else if (kind === 'feedback') {
     const answer = await client.chat.completions.create(chat);
-    evalworker.feedback(evalworker.requestId(answer), 'up'); // publishing
+    evalworker.feedback(evalworker.requestId(answer), 'up'); // rating
   } else await client.chat.completions.create(chat);
 });
 await evalworker.flush(30_000); // publishing

@@ -32,7 +32,7 @@ def ask(kind, question):
     else:
         client.chat.completions.create(**chat)
         if kind == "feedback":
-            evalworker.feedback(evalworker.last_request_id(), "up")  # publishing
+            evalworker.feedback(evalworker.last_request_id(), "up")  # rating
 
 
 jobs.run(ask)

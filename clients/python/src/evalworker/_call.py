@@ -266,7 +266,7 @@ def trace_context() -> Dict[str, str]:
     headers: Dict[str, str] = {}
     try:
         if "ddtrace" in sys.modules:
-            from ddtrace import tracer  # type: ignore[import-not-found,unused-ignore]
+            from ddtrace import tracer  # type: ignore[attr-defined,import-not-found,unused-ignore]
             from ddtrace.propagation.http import HTTPPropagator  # type: ignore[import-not-found,unused-ignore]
 
             context = tracer.current_trace_context()

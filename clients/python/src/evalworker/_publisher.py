@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import http.client
 import json
 import os
@@ -20,6 +21,7 @@ from ._version import __version__
 DEFAULT_URL = "http://127.0.0.1:8788"
 _BATCH_EVENTS = 500
 _BATCH_BYTES = 1 << 20
+codecs.lookup("idna")  # of names of hosts; a fork while the thread imports it would leave the child without it, or waiting for it
 _IDLE_SECONDS = 30.0  # the sidecar, or what lies between, closes a connection that is idle for longer
 
 
@@ -284,21 +286,21 @@ class Publisher:
 
     def _send(self, batch: List[bytes]) -> None:
         """Sends a batch until the sidecar has it, has refused it, or the publisher closes.
-        One that is too large as a whole is sent in halves."""
+        Whatever fails is tried again: what is queued meanwhile has its bounds. A batch that
+        is too large as a whole is sent in halves."""
         attempt = 0
         while True:
             try:
                 status, body, wait = self._post(b"".join(batch))
                 error, self._away = f"{self._name} answers {status}", False
-            except (OSError, http.client.HTTPException) as problem:
+            except Exception as problem:
                 self._hang_up()
                 status, body, wait = 0, b"", min(0.1 * 2**attempt, 5.0)
-                error, self._away = f"{self._name} does not answer: {type(problem).__name__}: {problem}", True
-            except Exception as problem:  # such as a token that no header may hold, which the text would tell
-                self._hang_up()
-                self._settle(batch, "dropped")
-                self._say(f"{self._stats['dropped']} events dropped: they cannot be sent: {describe(problem)}")
-                return
+                if isinstance(problem, (OSError, http.client.HTTPException)):
+                    error = f"{self._name} does not answer: {type(problem).__name__}: {problem}"
+                else:  # such as a token that no header may hold, which the text would tell
+                    error = f"nothing can be sent to {self._name}: {describe(problem)}"
+                self._away = True
             if status == 413 and len(batch) > 1:
                 half = len(batch) // 2
                 self._send(batch[:half])

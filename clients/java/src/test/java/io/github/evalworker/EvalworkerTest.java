@@ -11,6 +11,8 @@ import com.sun.net.httpserver.HttpServer;
 import java.io.File;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -239,6 +241,12 @@ class EvalworkerTest {
     String event = only();
     assertTrue(event.contains("\"data\":\"data:image/png" + want) && event.contains("\"b\":\"data:" + want) && event.contains("\"c\":\"YWJj\""), event);
     assertTrue(event.contains("\"d\":\"AAAA") && event.contains("\"e\":\"data:;size=192;"), event);
+  }
+
+  @Test
+  void theLicenseIsInTheJar() throws Exception {
+    Path classes = Path.of(Evalworker.class.getProtectionDomain().getCodeSource().getLocation().toURI());
+    assertEquals(Files.readString(Path.of("../../LICENSE")), Files.readString(classes.resolve("META-INF/LICENSE")));
   }
 
   @Test
