@@ -173,7 +173,7 @@ func TestAForgottenStreamDoesNotWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	library := stream.ChatCompletionStream
-	stream = nil //nolint:ineffassign,wastedassign // it is forgotten
+	stream = nil //nolint:wastedassign // it is forgotten
 	for {
 		runtime.GC()
 		select {
