@@ -35,9 +35,12 @@ class Publisher {
   #silent = false; // is set by the address "off"
   #wake; // ends a pause between attempts
   #away = false; // the last attempt got no answer, which would have said when to come again
+  #outage = ''; // why events wait: the last attempt failed
+  #outageTold = false;
   #cutOff; // ends the attempt that is under way
   #connection;
   #exit; // the listener of beforeExit
+  #gone; // the listener of exit
   #troubles;
   #notes; // tells of warnings in the sidecar's answers
   #counts = { accepted: 0, rejected: 0, dropped: 0, filtered: 0, withheld: 0, retries: 0, warnings: 0, lastError: '', lastWarning: '' };
@@ -162,8 +165,9 @@ class Publisher {
     return true;
   }
 
-  /** Sends what waits when the process has nothing else to do; a listener of beforeExit stays until then only. */
+  /** Sends what waits when the process has nothing else to do, and tells at the end what it has lost. A listener of beforeExit stays until then only. */
   #armExit() {
+    if (!this.#gone) process.once('exit', (this.#gone = () => this.#tellLost(this.waiting, 'exit')));
     if (this.#exit || this.exitTimeout <= 0) return;
     this.#exit = () => {
       this.#exit = undefined;
@@ -194,12 +198,16 @@ class Publisher {
 
   /** Flushes, for `timeout` milliseconds at most, and stops; what is left is dropped and counted. */
   async close(timeout = 5000) {
+    const again = this.#closed;
     const end = performance.now() + timeout;
     let sent = true;
     while (sent && this.waiting > 0) sent = await this.flush(Math.max(end - performance.now(), 0)); // what is published meanwhile counts as well
     this.#closed = true;
     clearTimeout(this.#timer);
     if (this.#exit) process.removeListener('beforeExit', this.#exit);
+    if (this.#gone) process.removeListener('exit', this.#gone);
+    const lost = this.waiting;
+    const why = this.#outage;
     if (this.#queue.length > 0) {
       const left = this.#queue.splice(0);
       this.#drop(left.length, 'closed before they were sent');
@@ -209,7 +217,12 @@ class Publisher {
     this.#cutOff?.();
     await this.#sending;
     this.#connection?.close();
+    if (!again) this.#tellLost(lost, 'close', why);
     return sent;
+  }
+
+  #tellLost(n, when, why = this.#outage) {
+    if (n > 0) this.#troubles.last(`${n} events lost at ${when}: ${why || `${this.#connection.origin} has not answered in time`}`);
   }
 
   /** Events that wait, those under way included. */
@@ -233,9 +246,14 @@ class Publisher {
     return false;
   }
 
-  /** Warns, at most once a minute, of a mistake in what the application passes. */
-  mistake(text) {
-    this.#warn(text);
+  /** Warns, at most once a minute, of a mistake in what the application passes. One about a name, such as that of a field, is counted and has a minute of its own. */
+  mistake(text, about) {
+    if (about === undefined) return void this.#warn(text);
+    if (!this.#silent) {
+      this.#counts.warnings++;
+      this.#counts.lastWarning = text;
+    }
+    this.#troubles.warnAbout(about, text);
   }
 
   #settle(lines) {
@@ -302,7 +320,9 @@ class Publisher {
       }
       if (!this.#closed) {
         this.#counts.retries++;
-        this.#warn(`${problem}; ${this.waiting} events wait`);
+        this.#outage = problem;
+        this.#counts.lastError = `${problem}; ${this.waiting} events wait`;
+        if (this.#troubles.warn(this.#counts.lastError)) this.#outageTold = true;
         await new Promise((resolve) => {
           const timer = setTimeout(resolve, pause);
           timer.unref?.();
@@ -315,6 +335,9 @@ class Publisher {
   }
 
   #readAnswer(sent, status, text) {
+    if (this.#outageTold) this.#troubles.info(`${this.#connection.origin} answers again; ${this.waiting} events wait`); // else nobody has read of the outage
+    this.#outage = '';
+    this.#outageTold = false;
     let answer;
     try {
       answer = JSON.parse(text);

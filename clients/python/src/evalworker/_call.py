@@ -89,13 +89,17 @@ def known_fields(fields: Any, known: FrozenSet[str] = SCOPE_FIELDS) -> Dict[str,
 
 
 def _left_out(name: str, known: FrozenSet[str]) -> None:
-    """Counts and logs a name that is none of a field: a slip of the pen must not fail the request."""
+    """Says that a name is none of a field: a slip of the pen must not fail the request."""
     name = name[:100]
-    text = f"{name!r} is no field and is left out{did_you_mean(name, known)}"
+    _warn(f"{name!r} is no field and is left out{did_you_mean(name, known)}", name)
+
+
+def _warn(text: str, about: str) -> None:
+    """Counts and logs a mistake in what the application passes, once a minute for what it is about."""
     try:
-        default_publisher().warn(text, name)
+        default_publisher().warn(text, about)
     except ValueError:  # the address of the sidecar is no URL
-        limited.warn(text, name)
+        limited.warn(text, about)
 
 
 @contextmanager
@@ -157,7 +161,7 @@ def feedback(request_id: str, rating: Any = None, *, comment: str = "", max: Opt
             else:  # 1 is the best of some scales and the worst of others
                 limited.warn("a rating that is a number needs max, such as feedback(id, 4, max=5)")
         if isinstance(rating, str) and not _is_rating(rating):  # which may be what the user wrote, and is not logged
-            limited.warn(f"a rating is a word that the worker cannot read{did_you_mean(rating, _RATINGS)}; it knows {', '.join(_RATINGS)}, 4/5, ★★★★☆, and a number with max", "rating")
+            _warn(f"a rating is a word that the worker cannot read{did_you_mean(rating, _RATINGS)}; it knows {', '.join(_RATINGS)}, 4/5, ★★★★☆, and a number with max", "rating")
         given = {"request_id": request_id, "user_rating": rating, "user_rating_max": max, "task_completed": task_completed, "comment": comment or None}
         event.update({name: value for name, value in event_fields(given).items() if value is not None})
     except Exception as error:

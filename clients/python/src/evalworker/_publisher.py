@@ -95,8 +95,8 @@ class Publisher:
         """What became of the events: `accepted` by the sidecar, `rejected` by it, `dropped` because
         the queue was full or the process ended, `filtered` by `prepare`, and `waiting`; `withheld`
         went without their content, `errors` were requests of which no event could be made.
-        `warnings` are fields that the sidecar reads in another way than they were meant, and names
-        that are no field and were left out, `retries` requests to the sidecar that were repeated;
+        `warnings` are fields that the sidecar reads in another way than they were meant, names that
+        are no field and were left out, and ratings that the worker cannot read, `retries` requests to the sidecar that were repeated;
         `last_error` and `last_warning` are the latest."""
         with self._changed:
             return {**self._stats, "waiting": self._waiting}
