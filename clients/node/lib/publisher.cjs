@@ -21,6 +21,7 @@ const outside = new AsyncResource('evalworker'); // sending belongs to no reques
  * but `flush` and `close` while they wait, and an end of the process, for `exitTimeout`, while events wait.
  */
 class Publisher {
+  static #open; // those that have published, and tell at the end of the process what they have lost
   #queue = []; // buffers, each a line of JSON
   #bytes = 0; // of what waits: for the prepare hook, in the queue, in the batch that is sent
   #batch = 0; // events of the batch that is sent
@@ -40,7 +41,6 @@ class Publisher {
   #cutOff; // ends the attempt that is under way
   #connection;
   #exit; // the listener of beforeExit
-  #gone; // the listener of exit
   #troubles;
   #notes; // tells of warnings in the sidecar's answers
   #counts = { accepted: 0, rejected: 0, dropped: 0, filtered: 0, withheld: 0, retries: 0, warnings: 0, lastError: '', lastWarning: '' };
@@ -167,7 +167,11 @@ class Publisher {
 
   /** Sends what waits when the process has nothing else to do, and tells at the end what it has lost. A listener of beforeExit stays until then only. */
   #armExit() {
-    if (!this.#gone) process.once('exit', (this.#gone = () => this.#tellLost(this.waiting, 'exit')));
+    if (!Publisher.#open) {
+      Publisher.#open = new Set();
+      process.once('exit', () => Publisher.#open.forEach((each) => each.#tellLost(each.waiting, 'exit')));
+    }
+    Publisher.#open.add(this);
     if (this.#exit || this.exitTimeout <= 0) return;
     this.#exit = () => {
       this.#exit = undefined;
@@ -205,7 +209,7 @@ class Publisher {
     this.#closed = true;
     clearTimeout(this.#timer);
     if (this.#exit) process.removeListener('beforeExit', this.#exit);
-    if (this.#gone) process.removeListener('exit', this.#gone);
+    Publisher.#open?.delete(this);
     const lost = this.waiting;
     const why = this.#outage;
     if (this.#queue.length > 0) {

@@ -182,6 +182,12 @@ def test_what_an_end_of_the_process_loses_is_its_last_line(end, code):
     assert got == code and last.startswith("evalworker: 10 events lost at exit: http://127.0.0.1:9 does not answer: ConnectionRefusedError"), said
 
 
+def test_what_sigterm_loses_is_the_last_line():
+    program = PUBLISH + "evalworker.flush_on_sigterm(0.3)\npublish('a', 10)\nprint('ready', flush=True)\nsignal.pause()"
+    code, said = run(program, "http://127.0.0.1:9", signal.SIGTERM)
+    assert code == -signal.SIGTERM and said.splitlines()[-1].startswith("evalworker: 10 events lost at exit: http://127.0.0.1:9 does not answer"), said
+
+
 def test_an_end_that_loses_nothing_says_nothing(sidecar):
     assert run(PUBLISH + "publish('a', 10)", sidecar.url) == (0, "")
 

@@ -196,9 +196,11 @@ class Publisher:
             limited.always(logging.WARNING, f"{lost} events lost at {when}: {why or self._name + ' has not answered in time'}")
         return sent
 
-    def close_at_exit(self) -> None:
-        """Closes when the process ends: within `exit_timeout`, or a second when nobody answers."""
-        self._close(min(self.exit_timeout, 1.0) if self._away else self.exit_timeout, "exit")
+    def close_at_exit(self, timeout: Optional[float] = None) -> None:
+        """Closes when the process ends: within `timeout`, by default `exit_timeout`, or a second when nobody answers."""
+        if timeout is None:
+            timeout = min(self.exit_timeout, 1.0) if self._away else self.exit_timeout
+        self._close(timeout, "exit")
 
     def note(self, text: str) -> None:
         """Counts a request of which no event could be made, and logs why, once a minute."""
