@@ -1,7 +1,6 @@
 import asyncio
 import inspect
 import threading
-import uuid
 
 import pytest
 
@@ -302,6 +301,8 @@ def test_a_number_without_a_scale_is_published_and_said(one_event, caplog):
 
 
 def test_feedback_repeats_what_is_known_of_its_request(sidecar, one_event):
+    import uuid
+
     labels = dict(prompt_name="triage", prompt_version="v3", feature="support", session="s1", tenant="t1", user="u1", service="api", environment="prod")
     with evalworker.observe(**labels, input="Hi", trace_context={"traceparent": "00-1-2-01"}) as call:
         call.output = "Hello."
