@@ -88,8 +88,8 @@ export interface PublisherOptions {
   exitTimeout?: number;
   /** Gets each event before it is sent and returns it, changed or not, or null to drop it. When it fails, the event goes without content. */
   prepare?: (event: Event) => Event | null | Promise<Event | null>;
-  /** Gets warnings, at most one a minute of a kind; default process.emitWarning. */
-  logger?: { warn(text: string): void };
+  /** Gets warnings, at most one a minute of a kind; default process.emitWarning. `info`, if it is there, is told when an outage is over. */
+  logger?: { warn(text: string): void; info?(text: string): void };
 }
 
 /** Counts since the start. published = accepted + rejected + dropped + filtered + waiting. */
@@ -106,7 +106,7 @@ export interface Stats {
   withheld: number;
   /** Attempts after the first. */
   retries: number;
-  /** Warnings in the sidecar's answers, such as of fields that it does not know. */
+  /** Warnings in the sidecar's answers, such as of fields that it does not know; names that are no field and were left out, and ratings that the worker cannot read. */
   warnings: number;
   /** Events that wait, those under way included. */
   waiting: number;
@@ -150,7 +150,10 @@ export function wrap<T extends object>(client: T, fields?: Omit<Fields, 'request
 export function scope<R>(fields: Fields, fn: () => R): R;
 /** Runs fn and publishes it as a request; an async iterator or ReadableStream that it returns is published when it ends. */
 export function observe<R>(fn: (call: Call) => R, fields?: CallFields): R;
-/** Publishes what a user thought of an answer: "up", "down", or a number with its max. */
+/**
+ * Publishes what a user thought of an answer: "up", "down", or a number with its max. The event repeats the prompt, session,
+ * tenant, user and the like of the request, when it is one of the last 1,000 that this process published; `more` goes before them.
+ */
 export function feedback(requestId: string, rating?: string | number | boolean, more?: CallFields & { comment?: string; max?: number; min?: number }): boolean;
 /** Returns the request id of an answer or a stream of a wrapped client. */
 export function requestId(answer: unknown): string | undefined;

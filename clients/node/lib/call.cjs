@@ -2,7 +2,7 @@
 
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { randomUUID } = require('node:crypto');
-const { OF_CALL, checkFields, readFields } = require('./fields.cjs');
+const { OF_CALL, checkFields, didYouMean, readFields } = require('./fields.cjs');
 const { TooLargeError } = require('./plain.cjs');
 const { Publisher } = require('./publisher.cjs');
 const { traceContext } = require('./trace.cjs');
@@ -16,7 +16,12 @@ let options = {}; // of it
 let base; // fields of all its events
 
 const publisher = () => (shared ??= new Publisher());
-const mistake = (text) => publisher().mistake(text);
+const mistake = (text, about) => publisher().mistake(text, about);
+
+const REPEATED = ['prompt_name', 'prompt_version', 'feature', 'session_id', 'tenant_id', 'user_id_hash', 'environment', 'service', 'trace_context'];
+const MOST_REMEMBERED = 1000;
+const LONGEST_REMEMBERED = 512; // characters
+const remembered = new Map(); // by the id of the request: what feedback on it repeats
 
 /** Sets the publisher of the process, by its options or as it is, and fields of all its events. What was set before stays, unless it is set again. */
 function configure({ publisher: given, ...settings } = {}) {
@@ -59,16 +64,23 @@ function scope(fields, fn) {
   return scopes.run({ fields: { ...outer?.fields, ...own }, id: request_id ? { next: request_id } : outer?.id }, fn);
 }
 
-/** Publishes what a user thought of an answer: "up", "down", or a number with its `max`. */
+/**
+ * Publishes what a user thought of an answer: "up", "down", or a number with its `max`. The event repeats the prompt, session,
+ * tenant, user and the like of the request, when it is one of the last 1,000 that this process published; fields go before them.
+ */
 function feedback(requestId, rating, { comment, max, min, ...fields } = {}) {
   if (typeof requestId !== 'string' && typeof requestId !== 'number') {
     mistake('feedback without the id of a request is left out');
     return false;
   }
+  if (typeof rating === 'string' && !isRating(rating)) { // which may be what the user wrote, and is not told
+    mistake(`a rating is a word that the worker cannot read${didYouMean(rating, RATINGS)}; it knows ${RATINGS.join(', ')}, 4/5, ★★★★☆, and a number with max`, 'rating');
+  }
   return publisher().publish({
     event: 'llm_user_feedback',
     ...identity(),
     ...scopes.getStore()?.fields,
+    ...remembered.get(String(requestId)),
     ...lenient(fields, OF_CALL),
     request_id: String(requestId),
     occurred_at: new Date().toISOString(),
@@ -77,6 +89,29 @@ function feedback(requestId, rating, { comment, max, min, ...fields } = {}) {
     user_rating_max: max,
     comment,
   });
+}
+
+const RATINGS = 'up thumbs_up like positive good helpful upvote +1 👍 true down thumbs_down dislike negative bad unhelpful downvote -1 👎 false'.split(' ');
+const SEPARATORS = /[ _:\ufe0f\u{1f3fb}-\u{1f3ff}-]/gu; // of words, and what only changes how an emoji is drawn
+const WORDS = new Set([...RATINGS, 'thumb_up', 'thumb_down', 'liked', 'disliked', 'not_helpful', 'upvoted', 'downvoted'].map((word) => word.replace(SEPARATORS, '')));
+const NUMBER = /^([+-]?[\d.]+(e[+-]?\d+)?(\s*\/\s*[\d.]+)?|[★⭐☆]{1,10})$/;
+
+/** Tells whether the worker may read a text as a rating. */
+function isRating(given) {
+  const text = given.trim().toLowerCase();
+  return text === '' || WORDS.has(text.replace(SEPARATORS, '')) || NUMBER.test(text.replaceAll('\ufe0f', ''));
+}
+
+/** Keeps what feedback on a request repeats, so that it counts for the prompt also when it arrives before the request, or at a worker that never sees that. */
+function remember(event) {
+  const known = {};
+  for (const name of REPEATED) {
+    const value = event[name];
+    if (value !== undefined && (JSON.stringify(value)?.length ?? Infinity) <= LONGEST_REMEMBERED) known[name] = value;
+  }
+  remembered.delete(event.request_id);
+  remembered.set(event.request_id, known);
+  if (remembered.size > MOST_REMEMBERED) remembered.delete(remembered.keys().next().value);
 }
 
 /** Returns the request id of an answer or a stream of a wrapped client, for feedback. */
@@ -160,6 +195,7 @@ class Call {
       event.error_type = errorType(error);
     }
     event.status ??= 'success';
+    remember(event);
     publisher().take(event, this.#withheld);
   }
 }

@@ -28,7 +28,7 @@ const BARE_RETRIEVAL = words('index strategy hit_count top_score latency_ms');
 /** Throws a TypeError for a name that is none of a field. */
 function checkFields(fields, known = SETTABLE) {
   for (const name of Object.keys(fields ?? {})) {
-    if (!known.has(name)) throw new TypeError(`evalworker: "${name}" is no field; the fields are ${[...known].sort().join(', ')}`);
+    if (!known.has(name)) throw new TypeError(`evalworker: "${name}" is no field${didYouMean(name, known)}; the fields are ${[...known].sort().join(', ')}`);
   }
 }
 
@@ -42,7 +42,7 @@ function readFields(fields, mistake, known = SETTABLE) {
     const name = SHORT[given] ?? given;
     if (value === undefined || value === null) continue;
     try {
-      if (!known.has(name)) mistake(`"${name}" is no field and is left out`);
+      if (!known.has(name)) mistake(`"${name.slice(0, 100)}" is no field and is left out${didYouMean(name, known)}`, name.slice(0, 100));
       else if (name === 'user') Object.assign(out, value !== '' && { user_id_hash: hashUser(value) }); // an empty id is no user's
       else if (name === 'retrieval') out.retrieval = plain(retrievalOf(value));
       else if (!TEXTS.includes(name)) out[name] = plain(value);
@@ -65,6 +65,28 @@ function hashUser(id) {
   return (key ? createHmac('sha256', key) : createHash('sha256')).update(String(id)).digest('hex');
 }
 
+/** Returns a question that names the known word that is most like another one, or nothing. */
+function didYouMean(word, known) {
+  const given = word.slice(0, 100).toLowerCase();
+  let [nearest, least] = ['', Math.max(2, Math.floor(given.length / 4)) + 1];
+  for (const each of known) {
+    const n = distance(given, each);
+    if (n < Math.min(least, each.length)) [nearest, least] = [each, n];
+  }
+  return nearest && ` (did you mean "${nearest}"?)`;
+}
+
+/** Returns how many letters have to be added, taken away or changed to make one word of the other; two neighbours that change places are two. */
+function distance(a, b) {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) next[j] = Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1));
+    row = next;
+  }
+  return row[b.length];
+}
+
 /** Returns an event without its content: only fields that are known to hold none stay. */
 function withoutContent(event, why) {
   const bare = {};
@@ -77,4 +99,4 @@ function withoutContent(event, why) {
   return { ...bare, content_withheld: why };
 }
 
-module.exports = { OF_CALL, checkFields, readFields, withoutContent };
+module.exports = { OF_CALL, checkFields, didYouMean, readFields, withoutContent };

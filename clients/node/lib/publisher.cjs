@@ -21,6 +21,7 @@ const outside = new AsyncResource('evalworker'); // sending belongs to no reques
  * but `flush` and `close` while they wait, and an end of the process, for `exitTimeout`, while events wait.
  */
 class Publisher {
+  static #open; // those that have published, and tell at the end of the process what they have lost
   #queue = []; // buffers, each a line of JSON
   #bytes = 0; // of what waits: for the prepare hook, in the queue, in the batch that is sent
   #batch = 0; // events of the batch that is sent
@@ -35,6 +36,8 @@ class Publisher {
   #silent = false; // is set by the address "off"
   #wake; // ends a pause between attempts
   #away = false; // the last attempt got no answer, which would have said when to come again
+  #outage = ''; // why events wait: the last attempt failed
+  #outageTold = false;
   #cutOff; // ends the attempt that is under way
   #connection;
   #exit; // the listener of beforeExit
@@ -162,8 +165,13 @@ class Publisher {
     return true;
   }
 
-  /** Sends what waits when the process has nothing else to do; a listener of beforeExit stays until then only. */
+  /** Sends what waits when the process has nothing else to do, and tells at the end what it has lost. A listener of beforeExit stays until then only. */
   #armExit() {
+    if (!Publisher.#open) {
+      Publisher.#open = new Set();
+      process.once('exit', () => Publisher.#open.forEach((each) => each.#tellLost(each.waiting, 'exit')));
+    }
+    Publisher.#open.add(this);
     if (this.#exit || this.exitTimeout <= 0) return;
     this.#exit = () => {
       this.#exit = undefined;
@@ -194,12 +202,16 @@ class Publisher {
 
   /** Flushes, for `timeout` milliseconds at most, and stops; what is left is dropped and counted. */
   async close(timeout = 5000) {
+    const again = this.#closed;
     const end = performance.now() + timeout;
     let sent = true;
     while (sent && this.waiting > 0) sent = await this.flush(Math.max(end - performance.now(), 0)); // what is published meanwhile counts as well
     this.#closed = true;
     clearTimeout(this.#timer);
     if (this.#exit) process.removeListener('beforeExit', this.#exit);
+    Publisher.#open?.delete(this);
+    const lost = this.waiting;
+    const why = this.#outage;
     if (this.#queue.length > 0) {
       const left = this.#queue.splice(0);
       this.#drop(left.length, 'closed before they were sent');
@@ -209,7 +221,12 @@ class Publisher {
     this.#cutOff?.();
     await this.#sending;
     this.#connection?.close();
+    if (!again) this.#tellLost(lost, 'close', why);
     return sent;
+  }
+
+  #tellLost(n, when, why = this.#outage) {
+    if (n > 0) this.#troubles.last(`${n} events lost at ${when}: ${why || `${this.#connection.origin} has not answered in time`}`);
   }
 
   /** Events that wait, those under way included. */
@@ -233,9 +250,14 @@ class Publisher {
     return false;
   }
 
-  /** Warns, at most once a minute, of a mistake in what the application passes. */
-  mistake(text) {
-    this.#warn(text);
+  /** Warns, at most once a minute, of a mistake in what the application passes. One about a name, such as that of a field, is counted and has a minute of its own. */
+  mistake(text, about) {
+    if (about === undefined) return void this.#warn(text);
+    if (!this.#silent) {
+      this.#counts.warnings++;
+      this.#counts.lastWarning = text;
+    }
+    this.#troubles.warnAbout(about, text);
   }
 
   #settle(lines) {
@@ -302,7 +324,9 @@ class Publisher {
       }
       if (!this.#closed) {
         this.#counts.retries++;
-        this.#warn(`${problem}; ${this.waiting} events wait`);
+        this.#outage = problem;
+        this.#counts.lastError = `${problem}; ${this.waiting} events wait`;
+        if (this.#troubles.warn(this.#counts.lastError)) this.#outageTold = true;
         await new Promise((resolve) => {
           const timer = setTimeout(resolve, pause);
           timer.unref?.();
@@ -315,6 +339,9 @@ class Publisher {
   }
 
   #readAnswer(sent, status, text) {
+    if (this.#outageTold) this.#troubles.info(`${this.#connection.origin} answers again; ${this.waiting} events wait`); // else nobody has read of the outage
+    this.#outage = '';
+    this.#outageTold = false;
     let answer;
     try {
       answer = JSON.parse(text);

@@ -110,22 +110,16 @@ function watchAnswer(promise, call, Pieces) {
   return promise;
 }
 
-/** Returns who answers: by the library, or by the host where it talks to another. */
+/** Returns the name of the API that a library speaks, wherever its server is: `provider` as a field says who answers. A class of the application's own counts as that of the library. */
 function providerOf(client) {
-  const kind = (client?.constructor?.name ?? '').toLowerCase();
-  let host = '';
+  let kinds = '';
+  for (let at = client?.constructor; at?.name; at = Object.getPrototypeOf(at)) kinds += at.name.toLowerCase() + ' ';
   try {
-    host = new URL(client.baseURL).hostname;
+    if (new URL(client.baseURL).hostname.endsWith('.azure.com')) return 'azure';
   } catch {
     // no address of its own
   }
-  if (kind.includes('azure') || host.endsWith('.azure.com')) return 'azure';
-  if (kind.includes('bedrock')) return 'bedrock';
-  if (kind.includes('vertex')) return 'vertex';
-  for (const name of ['openai', 'anthropic']) {
-    if (kind.includes(name) && (host === '' || host === `api.${name}.com`)) return name;
-  }
-  return host || kind;
+  return ['azure', 'bedrock', 'vertex', 'openai', 'anthropic'].find((name) => kinds.includes(name)) ?? kinds.split(' ')[0];
 }
 
 /** Counts the attempts of a request: the libraries say in a header which one it is. */

@@ -74,6 +74,45 @@ test('a sidecar that hangs or is away does not hold up the end of a process', { 
   }
 });
 
+test('what the end of a process loses is its last line', { timeout: 60_000 }, async (t) => {
+  const hanging = createServer(() => {}).listen(0, '127.0.0.1');
+  await once(hanging, 'listening');
+  t.after(() => (hanging.closeAllConnections(), hanging.close()));
+  const silent = `http://127.0.0.1:${hanging.address().port}`;
+  const refused = 'http://127.0.0.1:9 does not answer: ECONNREFUSED';
+  const publish = (options) => `evalworker.configure({ exitTimeout: 300, linger: 1${options} }); for (let i = 0; i < 3; i++) evalworker.observe(() => 'Hello.');`;
+  for (const [url, code, status, want] of [
+    ['http://127.0.0.1:9', publish(''), 0, `3 events lost at exit: ${refused}`],
+    ['http://127.0.0.1:9', `${publish('')} setTimeout(() => process.exit(3), 300)`, 3, `3 events lost at exit: ${refused}`],
+    ['http://127.0.0.1:9', `${publish('')} setTimeout(() => evalworker.close(1).then(() => process.exit(0)), 300)`, 0, `3 events lost at close: ${refused}`],
+    [silent, publish(''), 0, `3 events lost at exit: ${silent} has not answered in time`],
+    ['http://127.0.0.1:9', publish(', logger: { warn: (text) => console.error(text) }'), 0, `evalworker: 3 events lost at exit: ${refused}`],
+  ]) {
+    const { out, exit } = await run(code, { EVALWORKER_URL: url });
+    assert.deepEqual(await exit, [status, null], out.stderr);
+    const lines = out.stderr.split('\n').filter((line) => line.includes('events lost'));
+    assert.equal(lines.length, 1, out.stderr);
+    assert.ok(lines[0].endsWith(want), out.stderr);
+  }
+  const sidecar = await serveSidecar(t);
+  const { out, exit } = await run(publish(''), { EVALWORKER_URL: sidecar.url });
+  await exit;
+  assert.deepEqual([out.stderr, sidecar.events().length], ['', 3]);
+});
+
+test('a logger that takes such lines is told when an outage is over', async (t) => {
+  const sidecar = await serveSidecar(t);
+  const told = [];
+  const publisher = new evalworker.Publisher({ url: sidecar.url, linger: 1, logger: { warn: (text) => told.push(['warn', text]), info: (text) => told.push(['info', text]) } });
+  for (let i = 0; i < 2; i++) { // the second outage is of the same minute, and neither its begin nor its end is told
+    sidecar.answers.push([503, 'application/json', '{}']);
+    publisher.publish({ request_id: String(i) });
+    assert.equal(await publisher.flush(10_000), true);
+  }
+  assert.equal(await publisher.close(), true);
+  assert.deepEqual(told, [['warn', `evalworker: ${sidecar.url} answers 503; 1 events wait`], ['info', `evalworker: ${sidecar.url} answers again; 1 events wait`]]);
+});
+
 test('importing publishes nothing and leaves no listener', { timeout: 60_000 }, async (t) => {
   const sidecar = await serveSidecar(t);
   const { out, exit } = await run(`console.log(process.listenerCount('beforeExit'), process._getActiveHandles().length, Object.keys(evalworker).length);`, { EVALWORKER_URL: sidecar.url });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import Anthropic from '@anthropic-ai/sdk';
 import { APICallError, generateText, stepCountIs, streamText, tool, wrapLanguageModel } from 'ai';
 import { MockLanguageModelV3, convertArrayToReadableStream } from 'ai/test';
-import OpenAI from 'openai';
+import OpenAI, { AzureOpenAI } from 'openai';
 import { z } from 'zod';
 import * as evalworker from '../index.mjs';
 import { asJSON, asStream, serve, serveSidecar } from './support/servers.mjs';
@@ -205,6 +205,17 @@ test('a 429 is tried again, an error is told, a timeout is one', async (t) => {
     ['success', undefined, 1], ['success', undefined, 1], ['error', 'BadRequestError', 0], ['error', 'BadRequestError', 0],
   ]);
   assert.ok(!JSON.stringify(events[2]).includes('"no"'));
+});
+
+test('the provider is the API and not the host', async (t) => {
+  const { provider, published } = await start(t);
+  provider.answers.push(asJSON(CHAT), asJSON(CHAT), asJSON(MESSAGE));
+  class OwnClient extends OpenAI {}
+  const ask = { model: 'm', messages: QUESTION };
+  await evalworker.wrap(new OwnClient(options(provider))).chat.completions.create(ask);
+  await evalworker.wrap(new AzureOpenAI({ ...options(provider), apiVersion: '1' })).chat.completions.create(ask);
+  await evalworker.wrap(new Anthropic(options(provider))).messages.create({ ...ask, max_tokens: 9 });
+  assert.deepEqual((await published(3)).map((event) => event.provider), ['openai', 'azure', 'anthropic']);
 });
 
 test('feedback names the request of an answer', async (t) => {

@@ -158,7 +158,22 @@ test('a user goes out as a digest only, and a field of the wrong kind costs itse
   const [event] = sidecar.events();
   assert.deepEqual([event.user_id_hash, event.session_id, event.tenant_id, event.feature, event.output], [sha('alice@example.com'), '7', undefined, 'f', 'Hello.']);
   assert.ok(!sidecar.requests[0].body.includes('alice'));
-  assert.equal(warnings.length, 1);
+  assert.deepEqual(warnings, ['evalworker: "tenant_id" has to be a text and is left out', 'evalworker: "promt_name" is no field and is left out (did you mean "prompt_name"?)']);
+});
+
+test('each wrong name is told once a minute, and counted', async (t) => {
+  const sidecar = await serveSidecar(t);
+  const warnings = [];
+  evalworker.configure({ url: sidecar.url, linger: 1, logger: { warn: (text) => warnings.push(text) } });
+  for (let i = 0; i < 2; i++) evalworker.observe((call) => call.set({ outptu: 'Hello.' }), { promt_name: 'x', sessionId: 'y', zzzzzz: 1 });
+  const want = [['promt_name', ' (did you mean "prompt_name"?)'], ['sessionId', ' (did you mean "session_id"?)'], ['zzzzzz', ''], ['outptu', ' (did you mean "output"?)']];
+  assert.deepEqual(warnings, want.map(([name, meant]) => `evalworker: "${name}" is no field and is left out${meant}`));
+  assert.equal(evalworker.stats().warnings, 8);
+  assert.match(evalworker.stats().lastWarning, /outptu/);
+  for (let i = 0; i < 1000; i++) evalworker.scope({ [i + 'x'.repeat(1000)]: 1 }, () => {});
+  assert.equal(warnings.length, 101); // 100 names, and one for all others
+  assert.ok(warnings.every((text) => text.length < 300));
+  await evalworker.flush(10_000);
 });
 
 test('retrieval in the forms of libraries and stores', async (t) => {
@@ -229,6 +244,55 @@ test('what configure has set stays until it is set again', async (t) => {
   assert.equal(await evalworker.flush(10_000), true);
   assert.deepEqual(sidecar.events().map((e) => [e.comment, e.service, e.version]), [['seen', 'api', '2']]);
   evalworker.configure({ prepare: undefined });
+});
+
+test('feedback repeats what is known of its request', async (t) => {
+  const sidecar = await serveSidecar(t);
+  evalworker.configure({ url: sidecar.url, linger: 1, logger: { warn() {} } });
+  const labels = { prompt_name: 'triage', prompt_version: 'v3', feature: 'support', session: 's1', tenant: 't1', user: 'u1', service: 'api', environment: 'prod' };
+  evalworker.observe(() => 'Hello.', { ...labels, request_id: 'r1', input: 'Hi', trace_context: { traceparent: '00-1-2-01' } });
+  evalworker.observe(() => 'Hello.', { request_id: 'r2', prompt_name: 'p'.repeat(10_000), feature: 'f' });
+  evalworker.scope({ session: 'of the handler of feedback', feature: 'thumbs' }, () => {
+    evalworker.feedback('r1', 'up');
+    evalworker.feedback('r1', 'down', { prompt_version: 'v4', user: 'u2' });
+  });
+  for (const id of ['r2', 'of another process']) evalworker.feedback(id, 'up');
+  await evalworker.flush(10_000);
+  const [asked, , first, second, long, other] = sidecar.events();
+  for (const name of ['prompt_name', 'prompt_version', 'feature', 'session_id', 'tenant_id', 'user_id_hash', 'environment', 'service', 'trace_context']) {
+    assert.ok(asked[name], name);
+    assert.deepEqual(first[name], asked[name], name);
+  }
+  assert.deepEqual([first.input, first.output, first.status], [undefined, undefined, undefined]);
+  assert.deepEqual([second.prompt_name, second.prompt_version], ['triage', 'v4']);
+  assert.notEqual(second.user_id_hash, asked.user_id_hash);
+  assert.deepEqual([long.prompt_name, long.feature, other.prompt_name], [undefined, 'f', undefined]);
+});
+
+test('requests are remembered up to a bound', async (t) => {
+  const sidecar = await serveSidecar(t);
+  evalworker.configure({ url: sidecar.url, linger: 1 });
+  for (let i = 0; i < 1001; i++) evalworker.observe(() => 'x', { request_id: `n${i}`, prompt_name: 'p' });
+  for (const id of ['n0', 'n1']) evalworker.feedback(id, 'up');
+  await evalworker.flush(10_000);
+  assert.deepEqual(sidecar.events().slice(-2).map((event) => event.prompt_name), [undefined, 'p']);
+});
+
+test('a rating that the worker cannot read is published and told', async (t) => {
+  const sidecar = await serveSidecar(t);
+  const warnings = [];
+  for (const rating of ['dwon', 'so lala', '4 of 5']) {
+    evalworker.configure({ url: sidecar.url, linger: 1, logger: { warn: (text) => warnings.push(text) } });
+    assert.equal(evalworker.feedback('r1', rating), true);
+    assert.match(warnings.at(-1), /cannot read.*thumbs_down/);
+    assert.equal(warnings.at(-1).includes('did you mean "down"?'), rating === 'dwon');
+    assert.ok(!warnings.at(-1).includes(rating)); // it may be what a user wrote
+    await evalworker.flush(10_000);
+  }
+  for (const rating of ['Thumbs Up', 'not-helpful', ':+1:', '👍🏽', '-1', '4', '4 / 5', '★★★★☆', true, 4]) evalworker.feedback('r1', rating, { max: 5 });
+  await evalworker.flush(10_000);
+  assert.equal(warnings.length, 3);
+  assert.equal(sidecar.events().length, 13);
 });
 
 test('feedback needs the id of a request', async (t) => {

@@ -78,7 +78,7 @@ test('a chat completion is published as it came', async () => {
   assert.equal(answer.choices[0].message.content, 'Looking.');
   has(await published(), {
     event: 'llm_request_completed', feature: 'support', prompt_name: 'triage', prompt_version: 'v3', model: 'gpt-5-2026', status: 'success',
-    finish_reason: 'tool_calls', input: QUESTION, tools: TOOLS, output: CHAT, input_tokens: 12, output_tokens: 5, total_tokens: 17, retry_count: 0, provider: '127.0.0.1',
+    finish_reason: 'tool_calls', input: QUESTION, tools: TOOLS, output: CHAT, input_tokens: 12, output_tokens: 5, total_tokens: 17, retry_count: 0, provider: 'openai',
   });
 });
 

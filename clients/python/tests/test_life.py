@@ -187,6 +187,31 @@ def test_without_a_sidecar_a_process_ends_all_the_same():
     assert code == 0 and "False 10" in said and "does not answer: ConnectionRefusedError" in said and "Traceback" not in said
 
 
+@pytest.mark.parametrize("end, code", [("", 0), ("sys.exit(3)", 3), ("raise KeyError", 1)])
+def test_what_an_end_of_the_process_loses_is_its_last_line(end, code):
+    """Also when there was a warning in the same minute, and without a handler for the log."""
+    got, said = run(PUBLISH + "publish('a', 10)\nevalworker.flush(0.3)\n" + end, "http://127.0.0.1:9")
+    last = said.splitlines()[-1]
+    assert got == code and last.startswith("evalworker: 10 events lost at exit: http://127.0.0.1:9 does not answer: ConnectionRefusedError"), said
+
+
+def test_what_sigterm_loses_is_the_last_line():
+    program = PUBLISH + "evalworker.flush_on_sigterm(0.3)\npublish('a', 10)\nprint('ready', flush=True)\nsignal.pause()"
+    code, said = run(program, "http://127.0.0.1:9", signal.SIGTERM)
+    assert code == -signal.SIGTERM and said.splitlines()[-1].startswith("evalworker: 10 events lost at exit: http://127.0.0.1:9 does not answer"), said
+
+
+def test_an_end_that_loses_nothing_says_nothing(sidecar):
+    assert run(PUBLISH + "publish('a', 10)", sidecar.url) == (0, "")
+
+
+def test_a_sidecar_that_hangs_at_the_end():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        code, said = run(PUBLISH + f"evalworker.configure(evalworker.Publisher({url!r}, exit_timeout=0.2))\npublish('a', 3)", url)
+    assert (code, said) == (0, f"evalworker: 3 events lost at exit: {url} has not answered in time\n")
+
+
 def test_a_sidecar_that_never_answers():
     """The limits of flush and close hold, and publishing goes on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -226,6 +251,22 @@ def test_a_retry_after_an_outage(sidecar):
     assert publisher.close(20)
     stats = publisher.stats
     assert (stats["accepted"], stats["retries"], stats["waiting"]) == (10, 2, 0) and "answers 429" in stats["last_error"]
+
+
+def test_the_end_of_an_outage_is_logged(sidecar, caplog):
+    caplog.set_level("INFO", logger="evalworker")
+    publisher = Publisher(sidecar.url, linger=0.0)
+    assert publisher.publish({"request_id": "before"}) and publisher.flush(20) and not caplog.records
+    sidecar.answers += [(503, "application/json", b"{}")] * 2
+    for i in range(2):  # the second outage is of the same minute, and neither its begin nor its end is logged
+        assert publisher.publish({"request_id": str(i)}) and publisher.flush(20)
+        sidecar.answers.append((503, "application/json", b"{}"))
+    sidecar.answers.clear()
+    assert publisher.close(20)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", f"evalworker: {sidecar.url} answers 503; 1 events wait"),
+        ("INFO", f"evalworker: {sidecar.url} answers again; 1 events wait"),
+    ]
 
 
 def test_a_log_handler_that_raises_reaches_no_request(monkeypatch):

@@ -304,6 +304,69 @@ def test_a_number_without_a_scale_is_published_and_said(one_event, caplog):
     assert one_event()["user_rating"] == 4 and "needs max" in caplog.text
 
 
+def test_feedback_repeats_what_is_known_of_its_request(sidecar, one_event):
+    import uuid
+
+    labels = dict(prompt_name="triage", prompt_version="v3", feature="support", session="s1", tenant="t1", user="u1", service="api", environment="prod")
+    with evalworker.observe(**labels, input="Hi", trace_context={"traceparent": "00-1-2-01"}) as call:
+        call.output = "Hello."
+    with evalworker.observe(prompt_name="p" * 10_000, session=uuid.UUID(int=7), request_id=12):
+        pass
+    with evalworker.scope(session="of the handler of feedback", feature="thumbs"):
+        assert evalworker.feedback(call.request_id, "up")
+        assert evalworker.feedback(call.request_id, "down", prompt_version="v4", user="u2")
+    assert evalworker.feedback(12, "up") and evalworker.feedback("of another process", "up")
+    asked, _, first, second, long, other = one_event(6)
+    repeated = ["prompt_name", "prompt_version", "feature", "session_id", "tenant_id", "user_id_hash", "environment", "service", "trace_context"]
+    assert all(asked[name] and first[name] == asked[name] for name in repeated)
+    assert not {"input", "output", "model", "status"} & set(first)
+    assert (second["prompt_version"], second["prompt_name"]) == ("v4", "triage") and second["user_id_hash"] != asked["user_id_hash"]
+    assert long["session_id"] == str(uuid.UUID(int=7)) and "prompt_name" not in long
+    assert "prompt_name" not in other
+
+
+def test_requests_are_remembered_up_to_a_bound(one_event):
+    for i in range(1001):
+        with evalworker.observe(request_id=f"r{i}", prompt_name="p"):
+            pass
+    evalworker.feedback("r0", "up")
+    evalworker.feedback("r1", "up")
+    first, second = one_event(1003)[-2:]
+    assert "prompt_name" not in first and second["prompt_name"] == "p"
+
+
+def test_each_wrong_name_is_said_once_a_minute(sidecar, caplog):
+    with evalworker.scope(promt_name="x", tennant="y"):
+        for _ in range(2):
+            with evalworker.observe(promt_name="x", sessionid="z") as call:
+                call.outptu = "Hello."
+    said = [record.getMessage() for record in caplog.records]
+    want = {"promt_name": "prompt_name", "tennant": "tenant", "sessionid": "session_id", "outptu": "output"}
+    assert said == [f"evalworker: {name!r} is no field and is left out (did you mean {meant!r}?)" for name, meant in want.items()]
+    assert evalworker.stats()["warnings"] == 2 + 2 * 3 and "outptu" in evalworker.stats()["last_warning"]
+
+
+def test_wrong_names_fill_neither_log_nor_memory(sidecar, caplog):
+    for i in range(1000):
+        with evalworker.scope(**{f"{i:04}" + "x" * 1000: 1}):
+            pass
+    assert len(caplog.records) == 101 and max(len(record.getMessage()) for record in caplog.records) < 300
+    assert evalworker.stats()["warnings"] == 1000
+
+
+@pytest.mark.parametrize("rating", ["dwon", "so lala", "4 of 5"])
+def test_a_rating_that_the_worker_cannot_read_is_published_and_said(one_event, caplog, rating):
+    assert evalworker.feedback("r1", rating)
+    assert one_event()["user_rating"] == rating and len(caplog.records) == evalworker.stats()["warnings"] == 1
+    assert "cannot read" in caplog.text and "thumbs_down" in caplog.text and rating not in caplog.text
+    assert ("did you mean 'down'?" in caplog.text) == (rating == "dwon")
+
+
+@pytest.mark.parametrize("rating", ["Thumbs Up", "not-helpful", ":+1:", "👍🏽", "-1", "4", "4 / 5", "★★★★☆", "4.5"])
+def test_a_rating_that_the_worker_reads_is_not_said(one_event, caplog, rating):
+    assert evalworker.feedback("r1", rating) and one_event()["user_rating"] == rating and not caplog.records
+
+
 def test_users_are_hashed_with_a_key(one_event, monkeypatch):
     import hashlib
     import hmac

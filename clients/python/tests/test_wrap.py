@@ -45,7 +45,7 @@ def test_chat_completion(provider, one_event):
     assert event["output"]["choices"][0]["message"] == CHAT["choices"][0]["message"]
     want = dict(event="llm_request_completed", feature="support", prompt_name="triage", prompt_version="v3", model="gpt-5-2026",
                 status="success", finish_reason="tool_calls", input=QUESTION, tools=TOOLS, input_tokens=12, output_tokens=5, total_tokens=17,
-                retry_count=0, provider="127.0.0.1")
+                retry_count=0, provider="openai")
     assert {k: event.get(k) for k in want} == want
     assert event["request_id"] == evalworker.last_request_id()
     assert event["llm_latency_ms"] > 0 and "first_token_latency_ms" not in event
@@ -308,6 +308,26 @@ def test_response_that_the_application_reads_itself(provider, one_event, kind, h
         assert "output" not in event
     else:
         assert event["output"]["choices"][0]["message"]["content"] == "Looking."
+
+
+class OwnClient(openai.OpenAI):
+    pass
+
+
+@pytest.mark.parametrize(
+    "make_client, want",
+    [
+        (lambda: openai.OpenAI(api_key="k" * 8, base_url="https://llm.example.com/v1"), "openai"),
+        (lambda: OwnClient(api_key="k" * 8, base_url="https://llm.example.com/v1"), "openai"),
+        (lambda: openai.OpenAI(api_key="k" * 8, base_url="https://own.openai.azure.com/openai/v1"), "azure"),
+        (lambda: openai.AsyncAzureOpenAI(api_key="k" * 8, azure_endpoint="https://own.example.com", api_version="1"), "azure"),
+        (lambda: anthropic.AsyncAnthropic(api_key="k" * 8, base_url="http://gateway:8080"), "anthropic"),
+    ],
+)
+def test_the_provider_is_the_api_and_not_the_host(make_client, want):
+    from evalworker._wrap import _provider
+
+    assert _provider(make_client()) == want
 
 
 def test_stream_that_is_never_asked_for_a_piece(provider, one_event):

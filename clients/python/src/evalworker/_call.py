@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextvars
 import os
+import re
 import sys
 import threading
 import time
 import uuid
+from collections import OrderedDict
 from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, Dict, FrozenSet, Iterator, Optional
 
 from ._event import CALL_FIELDS, SCOPE_FIELDS, Prepare, check_fields, event_fields, without_content
-from ._log import describe, limited
+from ._log import describe, did_you_mean, limited
 from ._publisher import Publisher
 from ._values import TooLarge, copy
 
@@ -24,6 +26,11 @@ _making: "contextvars.ContextVar[Optional[Call]]" = contextvars.ContextVar("eval
 _lock = threading.RLock()
 _default: Optional[Publisher] = None
 _base: Dict[str, Any] = {}
+
+_FEEDBACK_REPEATS = ("prompt_name", "prompt_version", "feature", "session_id", "tenant_id", "user_id_hash", "environment", "service", "trace_context")
+_MOST_REMEMBERED = 1000
+_LONGEST_REMEMBERED = 512  # characters
+_remembered: "OrderedDict[str, Dict[str, Any]]" = OrderedDict()  # by the id of the request: what feedback on it repeats
 
 
 def configure(publisher: Optional[Publisher] = None, *, prepare: Optional[Prepare] = None, **fields: Any) -> Publisher:
@@ -75,10 +82,24 @@ def known_fields(fields: Any, known: FrozenSet[str] = SCOPE_FIELDS) -> Dict[str,
         if fields is not None:
             limited.warn(f"evalworker={type(fields).__name__} is no dict of fields and is left out")
         return {}
-    unknown = [name for name in fields if name not in known]
-    if unknown:
-        limited.warn(f"{unknown[0]!r} is no field and is left out")
+    for name in fields:
+        if name not in known:
+            _left_out(str(name), known)
     return event_fields({name: value for name, value in fields.items() if name in known})
+
+
+def _left_out(name: str, known: FrozenSet[str]) -> None:
+    """Says that a name is none of a field: a slip of the pen must not fail the request."""
+    name = name[:100]
+    _warn(f"{name!r} is no field and is left out{did_you_mean(name, known)}", name)
+
+
+def _warn(text: str, about: str) -> None:
+    """Counts and logs a mistake in what the application passes, once a minute for what it is about."""
+    try:
+        default_publisher().warn(text, about)
+    except ValueError:  # the address of the sidecar is no URL
+        limited.warn(text, about)
 
 
 @contextmanager
@@ -120,13 +141,17 @@ def feedback(request_id: str, rating: Any = None, *, comment: str = "", max: Opt
     """Publishes what a user thought of an answer, any time later and from any process.
 
     `rating` is "up" or "down", True or False, a float from 0 to 1, or a number with its `max`, such as
-    `feedback(id, 4, max=5)`. Returns False when the event was dropped."""
+    `feedback(id, 4, max=5)`. The event repeats the prompt, session, tenant, user and the like of the
+    request, when it is one of the last 1,000 that this process published; `fields` go before them.
+    Returns False when the event was dropped."""
     if request_id is None or request_id == "":
         limited.warn("a rating without the id of a request is not published")
         return False
     event: Dict[str, Any] = {"event": "llm_user_feedback", **_identity()}
     try:
         event.update({name: value for name, value in _scope.get().items() if name in _FEEDBACK_SCOPE})
+        with _lock:
+            event.update(_remembered.get(str(request_id), {}))
         event.update(known_fields(fields))
         if type(rating) is bool:
             rating = "up" if rating else "down"
@@ -135,12 +160,48 @@ def feedback(request_id: str, rating: Any = None, *, comment: str = "", max: Opt
                 max = 1.0
             else:  # 1 is the best of some scales and the worst of others
                 limited.warn("a rating that is a number needs max, such as feedback(id, 4, max=5)")
+        if isinstance(rating, str) and not _is_rating(rating):  # which may be what the user wrote, and is not logged
+            _warn(f"a rating is a word that the worker cannot read{did_you_mean(rating, _RATINGS)}; it knows {', '.join(_RATINGS)}, 4/5, ★★★★☆, and a number with max", "rating")
         given = {"request_id": request_id, "user_rating": rating, "user_rating_max": max, "task_completed": task_completed, "comment": comment or None}
         event.update({name: value for name, value in event_fields(given).items() if value is not None})
     except Exception as error:
         contained("a rating is not published", error)
         return False
     return _publish(event)
+
+
+_RATINGS = tuple(
+    "up thumbs_up like positive good helpful upvote +1 👍 true down thumbs_down dislike negative bad unhelpful downvote -1 👎 false".split()
+)
+_SEPARATORS = re.compile("[ _:\ufe0f\U0001f3fb-\U0001f3ff-]")  # of words, and what only changes how an emoji is drawn
+_RATING = re.compile("|".join(re.escape(_SEPARATORS.sub("", word)) for word in (*_RATINGS, "thumb_up", "thumb_down", "liked", "disliked", "not_helpful", "upvoted", "downvoted")))
+_NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?(\s*/\s*[\d.]+)?|[★⭐☆]{1,10}")
+
+
+def _is_rating(text: str) -> bool:
+    """Tells whether the worker may read a text as a rating."""
+    text = text.strip().lower()
+    return not text or bool(_RATING.fullmatch(_SEPARATORS.sub("", text)) or _NUMBER.fullmatch(text.replace("\ufe0f", "")))
+
+
+def _remember(event: Dict[str, Any]) -> None:
+    """Keeps what feedback on a request repeats, so that it counts for the prompt also when it
+    arrives before the request, or at a worker that never sees that."""
+    try:
+        known: Dict[str, Any] = {}
+        for name in _FEEDBACK_REPEATS:
+            value = event.get(name)
+            if value is not None and type(value) is not str:
+                value = copy(value)
+            if value and len(str(value)) <= _LONGEST_REMEMBERED:
+                known[name] = value
+        with _lock:
+            _remembered.pop(str(event["request_id"]), None)
+            _remembered[str(event["request_id"])] = known
+            if len(_remembered) > _MOST_REMEMBERED:
+                _remembered.popitem(last=False)
+    except Exception as error:
+        contained("feedback on a request will not repeat its prompt", error)
 
 
 def _publish(event: Dict[str, Any]) -> bool:
@@ -197,8 +258,8 @@ class Call:
             self.event.update(event_fields({name: value}))
         elif name.startswith("_") or name in ("event", "retries"):
             super().__setattr__(name, value)
-        else:  # a slip of the pen must not fail the request
-            limited.warn(f"{name!r} is no field of an event and is left out")
+        else:
+            _left_out(name, CALL_FIELDS)
 
     def __getattr__(self, name: str) -> Any:
         if name in CALL_FIELDS:
@@ -236,6 +297,7 @@ class Call:
         if error is not None:
             event["status"], event["error_type"] = "error", _error_type(error)
         event.setdefault("status", "success")
+        _remember(event)
         _publish(without_content(event, "too_large") if self._too_large else event)
 
 

@@ -9,7 +9,7 @@ import os
 from typing import Any, Callable, Dict, FrozenSet, Iterable, Optional, Tuple
 
 from . import _media
-from ._log import describe, limited
+from ._log import describe, did_you_mean, limited
 from ._retrieval import retrieval_of
 from ._values import copy
 
@@ -38,7 +38,7 @@ def check_fields(fields: Iterable[str], known: FrozenSet[str] = SCOPE_FIELDS) ->
     """Raises TypeError for a name that is no field, when the application starts and not in a request."""
     unknown = sorted(set(fields) - known)
     if unknown:
-        raise TypeError(f"evalworker: {unknown[0]!r} is no field; the fields are {', '.join(sorted(known))}")
+        raise TypeError(f"evalworker: {unknown[0]!r} is no field{did_you_mean(unknown[0], known)}; the fields are {', '.join(sorted(known))}")
 
 
 def event_fields(given: Dict[str, Any]) -> Dict[str, Any]:

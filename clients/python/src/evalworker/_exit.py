@@ -44,6 +44,8 @@ def flush_on_sigterm(timeout: float = 5.0) -> None:
         if callable(before):
             before(number, frame)
         elif before != signal.SIG_IGN:
+            for publisher in list(_publishers):
+                publisher.close_at_exit(0.0)  # which says what is lost
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import http.client
 import json
+import logging
 import os
 import threading
 import time
@@ -85,6 +86,8 @@ class Publisher:
         self._connection: Optional[http.client.HTTPConnection] = None
         self._used = 0.0  # when the connection was
         self._away = False  # whether nobody answered the last request
+        self._outage = ""  # why events wait: the last attempt failed
+        self._outage_logged = False
         self._stats: Dict[str, Any] = {
             "accepted": 0, "rejected": 0, "dropped": 0, "filtered": 0, "withheld": 0, "retries": 0, "warnings": 0, "errors": 0, "last_error": "", "last_warning": "",
         }  # fmt: skip
@@ -94,8 +97,9 @@ class Publisher:
         """What became of the events: `accepted` by the sidecar, `rejected` by it, `dropped` because
         the queue was full or the process ended, `filtered` by `prepare`, and `waiting`; `withheld`
         went without their content, `errors` were requests of which no event could be made.
-        `warnings` are fields that the sidecar reads in another way than they were meant,
-        `retries` requests to it that were repeated; `last_error` and `last_warning` are the latest."""
+        `warnings` are fields that the sidecar reads in another way than they were meant, names that
+        are no field and were left out, and ratings that the worker cannot read, `retries` requests to the sidecar that were repeated;
+        `last_error` and `last_warning` are the latest."""
         with self._changed:
             return {**self._stats, "waiting": self._waiting}
 
@@ -173,9 +177,13 @@ class Publisher:
     def close(self, timeout: float = 5.0) -> bool:
         """Flushes and stops. Events that are left after `timeout` seconds are dropped and counted,
         and so is what is published later. Closing again does nothing."""
+        return self._close(timeout, "close")
+
+    def _close(self, timeout: float, when: str) -> bool:
         sent = self.flush(timeout)
         with self._changed:
             closed, self._closed = self._closed, True
+            lost, why = self._waiting, self._outage
             left = len(self._new) + len(self._lines)
             self._new.clear()
             self._lines.clear()
@@ -186,16 +194,28 @@ class Publisher:
             self._drop(left, "closed before they were sent")
         if thread is not None and thread is not threading.current_thread() and not closed:
             thread.join(0.5)
+        if lost > 0 and not closed:  # whatever was logged in the last minute: nothing can be logged later
+            limited.always(logging.WARNING, f"{lost} events lost at {when}: {why or self._name + ' has not answered in time'}")
         return sent
 
-    def close_at_exit(self) -> None:
-        """Closes when the process ends: within `exit_timeout`, or a second when nobody answers."""
-        self.close(min(self.exit_timeout, 1.0) if self._away else self.exit_timeout)
+    def close_at_exit(self, timeout: Optional[float] = None) -> None:
+        """Closes when the process ends: within `timeout`, by default `exit_timeout`, or a second when nobody answers."""
+        if timeout is None:
+            timeout = min(self.exit_timeout, 1.0) if self._away else self.exit_timeout
+        self._close(timeout, "exit")
 
     def note(self, text: str) -> None:
         """Counts a request of which no event could be made, and logs why, once a minute."""
         self._count("errors", 1)
         self._say(text)
+
+    def warn(self, text: str, about: str) -> None:
+        """Counts a mistake in what the application passes among the `warnings`, and logs it, for
+        each name that it is `about` once a minute."""
+        if not self._off:
+            self._count("warnings", 1)
+            self._stats["last_warning"] = text
+        limited.warn(text, about)
 
     def _drop(self, n: int, why: str) -> None:
         self._count("dropped", n)
@@ -205,9 +225,9 @@ class Publisher:
         with self._changed:
             self._stats[name] += n
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str) -> bool:
         self._stats["last_error"] = text
-        limited.warn(text)
+        return limited.warn(text)
 
     # What follows runs in the thread.
 
@@ -311,7 +331,8 @@ class Publisher:
                 return
             attempt = min(attempt + 1, 10)
             self._count("retries", 1)
-            self._say(f"{error}; {self._waiting} events wait")
+            self._outage = error
+            self._outage_logged |= self._say(f"{error}; {self._waiting} events wait")
             self._write_lines(self.max_events)  # their media need no memory while they wait
             with self._changed:
                 self._changed.wait_for(lambda: self._closed, wait)
@@ -322,6 +343,9 @@ class Publisher:
                 return
 
     def _read_answer(self, batch: List[bytes], status: int, body: bytes) -> None:
+        if self._outage_logged:  # else nobody has read of it, and a sidecar that is often busy would fill the log
+            limited.always(logging.INFO, f"{self._name} answers again; {self._waiting} events wait")
+        self._outage, self._outage_logged = "", False
         try:
             answer = json.loads(body)
         except ValueError:

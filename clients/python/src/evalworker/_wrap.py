@@ -282,19 +282,15 @@ def _given(value: Any) -> bool:
 
 
 def _provider(client: Any) -> str:
-    """Returns who answers: by the library, or by the host where it talks to another."""
-    kind = type(client).__name__.lower()
-    host = urlsplit(str(getattr(client, "base_url", ""))).hostname or ""
-    if "azure" in kind or host.endswith(".azure.com"):
+    """Returns the name of the API that a library speaks, wherever its server is: `provider` as a
+    field says who answers. A class of the application's own counts as that of the library."""
+    kinds = " ".join(kind.__name__ for kind in type(client).__mro__).lower()
+    if (urlsplit(str(getattr(client, "base_url", ""))).hostname or "").endswith(".azure.com"):
         return "azure"
-    if "bedrock" in kind:
-        return "bedrock"
-    if "vertex" in kind:
-        return "vertex"
-    for name, home in (("openai", "api.openai.com"), ("anthropic", "api.anthropic.com")):
-        if name in kind and host in (home, ""):
+    for name in ("azure", "bedrock", "vertex", "openai", "anthropic"):
+        if name in kinds:
             return name
-    return host or kind
+    return type(client).__name__.lower()
 
 
 def _count_retries(client: Any) -> None:

@@ -57,6 +57,7 @@ public final class Evalworker implements AutoCloseable {
   private final HttpClient http = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(5)).build();
   private final Map<String, Object> identity = new LinkedHashMap<>();
   private final ThreadLocal<Map<String, Object>> scopes = new ThreadLocal<>();
+  private final Remembered remembered = new Remembered();
 
   private final Object lock = new Object();
   private final ArrayDeque<byte[]> queue = new ArrayDeque<>(); // lines of JSON; guarded by lock, as all below
@@ -186,9 +187,12 @@ public final class Evalworker implements AutoCloseable {
     void close();
   }
 
-  /** Publishes what a user thought of an answer: "up", "down", or a number with "max", 5; "min", "comment" and more fields may follow. */
+  /**
+   * Publishes what a user thought of an answer: "up", "down", or a number with "max", 5; "min", "comment" and more fields may follow.
+   * They go before the prompt, session, tenant, user and the like of the request, which the event repeats for the last 1,000 requests.
+   */
   public boolean feedback(String requestId, Object rating, Object... fields) {
-    Map<String, Object> event = newEvent("llm_user_feedback", Content.fields(fields));
+    Map<String, Object> event = newEvent("llm_user_feedback", remembered.with(requestId, Content.fields(fields)));
     event.put("occurred_at", Instant.now());
     event.put("request_id", requestId);
     event.put("user_rating", rating);
@@ -270,6 +274,7 @@ public final class Evalworker implements AutoCloseable {
         event.put("error_type", Content.errorType(error));
       }
       event.putIfAbsent("status", error == null ? "success" : "error");
+      remembered.add(event);
       publish(event);
     }
 

@@ -103,6 +103,28 @@ class EvalworkerTest {
   }
 
   @Test
+  void feedbackRepeatsWhatIsKnownOfItsRequest() throws Exception {
+    var labels = new Object[] {"request_id", "r0", "prompt_name", "triage", "prompt_version", "v3", "session", "s1", "user", "u1", "trace_context", Map.of("traceparent", "00-1-2-01"), "input", "Hi"};
+    evalworker.begin(labels).run(() -> "Hello.");
+    try (var scope = evalworker.scope("session", "of the handler of feedback")) {
+      evalworker.feedback("r0", "up", "prompt_version", "v4");
+    }
+    for (int i = 1; i <= 1000; i++) {
+      evalworker.begin("request_id", "r" + i).finish(null);
+    }
+    evalworker.feedback("r0", "up");
+    assertTrue(evalworker.flush(Duration.ofSeconds(30)));
+    JsonNode asked = new ObjectMapper().readTree(lines.get(0));
+    JsonNode rated = new ObjectMapper().readTree(lines.get(1));
+    for (String name : List.of("prompt_name", "session_id", "user_id_hash", "trace_context")) {
+      assertTrue(asked.has(name) && asked.get(name).equals(rated.get(name)), lines.get(1));
+    }
+    assertEquals("v4", rated.get("prompt_version").textValue());
+    assertFalse(rated.has("input") || rated.has("status"), lines.get(1));
+    assertFalse(lines.get(1002).contains("prompt_name"), lines.get(1002)); // the request is one of too many
+  }
+
+  @Test
   void aTokenMayEndWithANewLine() throws Exception {
     Evalworker own = new Evalworker(options().token("abc\n"));
     own.publish(Map.of("request_id", "r1"));
