@@ -53,8 +53,9 @@ image-files: $(BIN)/sbom ## Build what the image holds, with its bill of materia
 $(BIN)/sbom: tools/go.mod $(wildcard tools/sbom/*.go)
 	cd tools && $(GO) build -o $(abspath $(BIN))/sbom ./sbom
 
+# Without a workspace: in one, modules that compose does not need take part in choosing versions, and clash.
 $(BIN)/docker-compose: tools/compose/go.mod
-	cd tools/compose && $(GO) build -o $(abspath $(BIN))/docker-compose github.com/docker/compose/v2/cmd
+	cd tools/compose && GOWORK=off $(GO) build -o $(abspath $(BIN))/docker-compose github.com/docker/compose/v2/cmd
 
 .PHONY: compose-check
 compose-check: ## Run deploy/compose.yaml with Docker: every event is evaluated, and a stop loses none
