@@ -76,6 +76,8 @@ i = 0
 while True:
     publish(f"a{i}", 1)
     i += 1
+    if i % 20 == 0:
+        time.sleep(0.001)  # an idle machine would fill the queue before the signal
 """
     code, said = run(program, sidecar.url, signal.SIGTERM)
     numbers = sorted(int(name[1:].split("-")[0]) for name in ids(sidecar))
