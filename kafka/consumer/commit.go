@@ -67,8 +67,8 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 				failed = errors.Join(failed, fmt.Errorf("partition %d: no answer", commit.Partition))
 			case answer == nil:
 				c.lastCommit.Store(new(time.Now()))
-				trackers[commit.Partition].commitAccepted(checkpoints[commit.Partition], sent)
-				if c.deps.Committed != nil {
+				// The same offset is committed again for what is finished above it, and see doubt.
+				if trackers[commit.Partition].commitAccepted(checkpoints[commit.Partition], sent) && c.deps.Committed != nil {
 					c.deps.Committed(commit.Partition, commit.Offset)
 				}
 			case errors.Is(answer, kafka.OffsetMetadataTooLarge) && commit.Metadata != "":

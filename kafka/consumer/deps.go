@@ -61,8 +61,8 @@ type Deps struct {
 	Skip func(*event.Message) bool
 	// Observe counts what becomes of messages; nil discards it.
 	Observe Observer
-	// Committed receives each offset that the broker has stored for a partition; nil
-	// discards it. It must not block.
+	// Committed receives each offset that the broker has stored for a partition, once;
+	// nil discards it. It must not block.
 	Committed func(partition int, offset int64)
 	// Log receives lines for an operator, never content; nil discards them.
 	Log *slog.Logger

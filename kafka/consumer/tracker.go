@@ -339,18 +339,21 @@ func (cp checkpoint) request(partition, limit int) kafka.OffsetCommit {
 	return kafka.OffsetCommit{Partition: partition, Offset: cp.low, Metadata: encodeRuns(cp.low, cp.runs, limit)}
 }
 
-// commitAccepted records that the broker has stored a checkpoint, sent at that time.
+// commitAccepted records that the broker has stored a checkpoint, sent at that time, and
+// reports whether its offset is larger than what was stored before.
 // Runs that did not fit wait for the next change: another commit would say the same.
-func (t *tracker) commitAccepted(cp checkpoint, sent time.Time) {
+func (t *tracker) commitAccepted(cp checkpoint, sent time.Time) (advanced bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if cp.epoch != t.epoch {
-		return
+		return false
 	}
+	advanced = cp.low > t.committed
 	t.committed, t.saved = max(t.committed, cp.low), cp.version
 	if sent.After(t.doubtUntil) {
 		t.doubtUntil = time.Time{}
 	}
+	return advanced
 }
 
 // commitUnanswered records that a checkpoint was sent and not answered. It may still be

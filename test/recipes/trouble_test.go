@@ -38,7 +38,7 @@ func shown(t *testing.T, printed string, texts ...string) {
 func TestClientTrouble(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("python3"); err != nil {
-		t.Skip(err)
+		missing(t, err)
 	}
 	w := newWorld(t)
 	const publish = `
