@@ -1,13 +1,13 @@
 package faults
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"runtime"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
@@ -62,26 +62,30 @@ func TestFaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newSuite(t)
-	rows := make([]row, 0, len(chosen))
+	var rows, said [][]string
 	for _, sc := range chosen {
 		t.Run(sc.name, func(t *testing.T) {
 			w := newWorld(t, s, sc)
-			defer func() { rows = append(rows, w.result()) }()
+			defer func() {
+				rows = append(rows, w.result().cells())
+				for _, told := range w.told {
+					said = append(said, told.cells())
+				}
+			}()
 			sc.run(w)
 		})
 	}
-	table := render(rows)
-	t.Log("\n" + table)
+	var titles []string
+	for _, sc := range scenarios() {
+		titles = append(titles, sc.title)
+	}
+	outcomes, words := &table{columns: columns, texts: 2}, &table{columns: toldColumns, texts: len(toldColumns)}
 	if *outFlag != "" {
-		if err := write(*outFlag, heading(*rowsFlag)+table); err != nil {
+		if err := errors.Join(rowMarks.update(*outFlag, outcomes, rows, titles), toldMarks.update(*outFlag, words, said, titles)); err != nil {
 			t.Error(err)
 		}
 	}
-}
-
-// heading returns the line above a table: how it was made.
-func heading(rows string) string {
-	return fmt.Sprintf("`make faults ROWS=%s` on %s, %s, %d cores.\n\n", rows, time.Now().UTC().Format(time.DateOnly), containers.KafkaImage, runtime.NumCPU())
+	t.Logf("%s, %d cores\n\n%s\n%s", containers.KafkaImage, runtime.NumCPU(), &table{columns: columns, texts: 2, lines: rows}, &table{columns: toldColumns, texts: len(toldColumns), lines: said})
 }
 
 // choose returns the scenarios of a list of names and groups, in the order of the

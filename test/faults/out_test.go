@@ -9,49 +9,57 @@ import (
 	"testing"
 )
 
-// The marks between which a document has a table.
-const (
-	markBegin = "<!-- faults: written by make faults, not by hand -->\n"
-	markEnd   = "<!-- faults: end -->\n"
-)
+// marks are those between which a document has a table.
+type marks struct{ begin, end string }
 
-// write puts a table into a file: between the marks of a document, else as the
-// whole file.
-func write(file, table string) error {
-	old, err := os.ReadFile(file)
+var rowMarks = marks{
+	begin: "<!-- faults: written by make faults, not by hand -->\n",
+	end:   "<!-- faults: end -->\n",
+}
+
+// update merges the lines of a run into the table that a document has between marks,
+// or writes the table as the whole file where there is none.
+func (m marks) update(file string, t *table, lines [][]string, titles []string) error {
+	text, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("write table: %w", err)
 	}
-	if err := os.WriteFile(file, []byte(splice(string(old), table)), 0o644); err != nil { // a document for all users
+	before, old, after := m.cut(string(text))
+	t.read(old)
+	t.merge(lines, titles)
+	if err := os.WriteFile(file, []byte(before+t.String()+after), 0o644); err != nil { // a document for all users
 		return fmt.Errorf("write table: %w", err)
 	}
 	return nil
 }
 
-func splice(document, table string) string {
-	before, rest, ok := strings.Cut(document, markBegin)
+// cut returns what a document has before, between and after the marks, with the marks
+// outside; nothing of a document without them.
+func (m marks) cut(document string) (before, between, after string) {
+	head, rest, ok := strings.Cut(document, m.begin)
 	if !ok {
-		return table
+		return "", "", ""
 	}
-	_, after, ok := strings.Cut(rest, markEnd)
+	between, tail, ok := strings.Cut(rest, m.end)
 	if !ok {
-		return table
+		return "", "", ""
 	}
-	return before + markBegin + table + markEnd + after
+	return head + m.begin, between, m.end + tail
 }
 
-func TestSplice(t *testing.T) {
+func TestCut(t *testing.T) {
 	t.Parallel()
-	document := "# A\n" + markBegin + "old\n" + markEnd + "after\n"
-	for in, want := range map[string]string{
-		"":                        "new\n",
-		"no marks\n":              "new\n",
-		markBegin + "no end\n":    "new\n",
-		document:                  "# A\n" + markBegin + "new\n" + markEnd + "after\n",
-		markBegin + markEnd + "x": markBegin + "new\n" + markEnd + "x",
+	m := rowMarks
+	for in, want := range map[string][3]string{
+		"":                   {},
+		"no marks\n":         {},
+		m.begin + "no end\n": {},
+		"# A\n" + m.begin + "old\n" + m.end + "z\n": {"# A\n" + m.begin, "old\n", m.end + "z\n"},
+		m.begin + m.end + "x":                       {m.begin, "", m.end + "x"},
 	} {
-		if got := splice(in, "new\n"); got != want {
-			t.Errorf("splice(%q) = %q, want %q", in, got, want)
+		before, between, after := m.cut(in)
+		if got := [3]string{before, between, after}; got != want {
+			t.Errorf("cut(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -57,9 +57,10 @@ func (w *world) outage(f storeFault) {
 	w.publish(storeEvents)
 	w.answered(storeEvents / 10)
 
+	a.fault()
 	f.down()
 	began := time.Now()
-	w.unready(a, f.why)
+	w.tells(a, f.why, "store is down")
 	w.note("not ready after %.1f s", time.Since(began).Seconds())
 	at := w.model.answers()
 	w.lasting(f.lasts - time.Since(began))
@@ -131,20 +132,6 @@ func (w *world) cases(a *worker) int {
 	return n.Occurrences
 }
 
-// unready waits until /readyz fails because of the store, and asserts the reason.
-func (w *world) unready(a *worker, why string) {
-	w.t.Helper()
-	var text []byte
-	w.eventually("/readyz names the store", func() bool {
-		var code int
-		text, code = a.get("/readyz")
-		return code == http.StatusServiceUnavailable && strings.Contains(string(text), "store: down since ")
-	})
-	said := strings.TrimSpace(string(text))
-	w.t.Logf("/readyz: %s", said)
-	w.bound(strings.Contains(said, why), "/readyz says %q, and nothing of %q", said, why)
-}
-
 // count returns the number of log lines whose message begins with a text.
 func (k *worker) count(msg string) int {
 	text, err := os.ReadFile(k.log)
@@ -192,7 +179,7 @@ func storeAbsentRow(w *world) {
 	w.must(p.Kill(w.t.Context()))
 	began := time.Now()
 	a := w.start("A")
-	w.unready(a, "refused")
+	w.tells(a, "refused", "store is down")
 	w.lasting(lasts - time.Since(began))
 	_, alive := a.get("/livez")
 	w.bound(alive == http.StatusOK, "/livez answers %d", alive)

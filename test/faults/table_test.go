@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,8 +16,9 @@ const none time.Duration = -1
 // row is the outcome of a scenario.
 type row struct {
 	title        string
-	in           int // events published
-	evaluated    int // of those, by the model's own log
+	date         string // of the run
+	in           int    // events published
+	evaluated    int    // of those, by the model's own log
 	deadLettered int
 	lost         int           // published, and neither evaluated nor put aside nor deleted by retention
 	repeated     int           // evaluations beyond the first of each published copy
@@ -41,33 +43,73 @@ func (r row) verdict() string {
 
 func (r row) cells() []string {
 	return []string{
-		r.title, strconv.Itoa(r.in), strconv.Itoa(r.evaluated), strconv.Itoa(r.deadLettered), strconv.Itoa(r.lost),
+		r.title, r.date, strconv.Itoa(r.in), strconv.Itoa(r.evaluated), strconv.Itoa(r.deadLettered), strconv.Itoa(r.lost),
 		strconv.Itoa(r.repeated), megabytes(r.rss), seconds(r.recover), seconds(r.exit), r.verdict(),
 	}
 }
 
 var columns = []string{
-	"scenario", "events in", "evaluated", "dead-lettered", "lost", "repeated", "peak RSS", "recover s", "exit s", "verdict",
+	"scenario", "run on", "events in", "evaluated", "dead-lettered", "lost", "repeated", "peak RSS", "recover s", "exit s", "verdict",
 }
 
-// render prints rows as a Markdown table, which also reads well on a terminal.
-func render(rows []row) string {
-	lines := [][]string{columns}
-	for _, r := range rows {
-		lines = append(lines, r.cells())
+// table is a table of a document, by the title in its first cell. A run of some rows
+// replaces those, and leaves the others as the run before made them.
+type table struct {
+	columns []string
+	texts   int // the first columns, and the last one, are texts; those between are numbers
+	lines   [][]string
+}
+
+// merge replaces lines by their titles, adds new ones and orders all as titles does;
+// lines of titles that are not in it go.
+func (t *table) merge(lines [][]string, titles []string) {
+	byTitle := map[string][]string{}
+	for _, line := range slices.Concat(t.lines, lines) {
+		byTitle[line[0]] = line
 	}
-	width := make([]int, len(columns))
+	t.lines = nil
+	for _, title := range titles {
+		if line := byTitle[title]; line != nil {
+			t.lines = append(t.lines, line)
+		}
+	}
+}
+
+// read takes the lines of a table that String wrote. Lines with another number of
+// cells, as an older form of the table has, are left out.
+func (t *table) read(text string) {
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| "+t.columns[0]+" ") || strings.HasPrefix(line, "| -") {
+			continue
+		}
+		cells := strings.Split(strings.TrimSuffix(strings.TrimPrefix(line, "| "), " |"), " | ")
+		for i := range cells {
+			cells[i] = strings.TrimSpace(cells[i])
+		}
+		if len(cells) == len(t.columns) {
+			t.lines = append(t.lines, cells)
+		}
+	}
+}
+
+// String returns the table in Markdown, which also reads well on a terminal.
+func (t *table) String() string {
+	lines := slices.Concat([][]string{t.columns}, t.lines)
+	width := make([]int, len(t.columns))
 	for _, cells := range lines {
 		for i, c := range cells {
 			width[i] = max(width[i], utf8.RuneCountInString(c))
 		}
 	}
-	width[len(width)-1] = 0 // verdicts are long, and the last column
+	last := len(width) - 1
+	width[last] = 0 // verdicts are long, and the last column
+	isText := func(i int) bool { return i < t.texts || i == last }
 	var b strings.Builder
 	for n, cells := range lines {
 		for i, c := range cells {
 			pad := strings.Repeat(" ", max(width[i]-utf8.RuneCountInString(c), 0))
-			if text := i == 0 || i == len(cells)-1; text {
+			if isText(i) {
 				c += pad
 			} else {
 				c = pad + c
@@ -78,7 +120,7 @@ func render(rows []row) string {
 		if n == 0 {
 			for i := range cells {
 				rule := strings.Repeat("-", max(width[i], 3))
-				if i > 0 && i < len(cells)-1 {
+				if !isText(i) {
 					rule = rule[1:] + ":"
 				}
 				b.WriteString("| " + rule + " ")
@@ -103,18 +145,31 @@ func megabytes(n int64) string {
 	return fmt.Sprintf("%d MB", n>>20)
 }
 
-func TestRender(t *testing.T) {
+func TestTable(t *testing.T) {
 	t.Parallel()
-	got := render([]row{
-		{title: "short", in: 5, evaluated: 5, recover: none, exit: 1500 * time.Millisecond, rss: 30 << 20, notes: []string{"a note"}},
-		{title: "a longer title", in: 12_000, evaluated: 11_999, lost: 1, recover: 2 * time.Second, exit: none, broken: []string{"1 lost"}},
-	})
-	want := `| scenario       | events in | evaluated | dead-lettered | lost | repeated | peak RSS | recover s | exit s | verdict |
-| -------------- | --------: | --------: | ------------: | ---: | -------: | -------: | --------: | -----: | --- |
-| short          |         5 |         5 |             0 |    0 |        0 |    30 MB |         - |    1.5 | holds (a note) |
-| a longer title |     12000 |     11999 |             0 |    1 |        0 |        - |       2.0 |      - | BROKEN: 1 lost |
+	rows := []row{
+		{title: "short", date: "2026-11-30", in: 5, evaluated: 5, recover: none, exit: 1500 * time.Millisecond, rss: 30 << 20, notes: []string{"a note"}},
+		{title: "a longer title", date: "2026-11-30", in: 12_000, evaluated: 11_999, lost: 1, recover: 2 * time.Second, exit: none, broken: []string{"1 lost"}},
+	}
+	outcomes := &table{columns: columns, texts: 2}
+	outcomes.merge([][]string{rows[0].cells(), rows[1].cells()}, []string{"a longer title", "short"})
+	want := `| scenario       | run on     | events in | evaluated | dead-lettered | lost | repeated | peak RSS | recover s | exit s | verdict |
+| -------------- | ---------- | --------: | --------: | ------------: | ---: | -------: | -------: | --------: | -----: | --- |
+| a longer title | 2026-11-30 |     12000 |     11999 |             0 |    1 |        0 |        - |       2.0 |      - | BROKEN: 1 lost |
+| short          | 2026-11-30 |         5 |         5 |             0 |    0 |        0 |    30 MB |         - |    1.5 | holds (a note) |
 `
-	if got != want {
+	if got := outcomes.String(); got != want {
 		t.Errorf("table:\n%s\nwant:\n%s", got, want)
+	}
+	again := &table{columns: columns, texts: 2}
+	again.read(want)
+	rows[0].in = 6
+	again.merge([][]string{rows[0].cells()}, []string{"short", "a longer title"})
+	if len(again.lines) != 2 || again.lines[0][2] != "6" || again.lines[1][5] != "1" {
+		t.Errorf("a second run: %q", again.lines)
+	}
+	again.merge(nil, []string{"short"})
+	if len(again.lines) != 1 {
+		t.Errorf("a row that is no more: %q", again.lines)
 	}
 }

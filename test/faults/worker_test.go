@@ -38,6 +38,8 @@ type worker struct {
 	hung   bool         // a dependency hung at the end: an exit with an error is right
 	termAt time.Time    // when SIGTERM was sent; a second one would end it at once
 	rss    atomic.Int64 // largest resident memory seen, in bytes
+
+	saidBefore int // bytes of the log when the fault began
 }
 
 // start starts a worker under a new name.

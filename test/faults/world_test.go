@@ -39,6 +39,7 @@ type world struct {
 	dir     string
 	model   *model
 	row     row
+	told    []told
 
 	// config are the sections of the workers' configuration, by key. NAME, DIR
 	// and MODEL in them stand for the worker, its folder and its model's URL.
@@ -66,7 +67,7 @@ func newWorld(t *testing.T, s *suite, sc scenario) *world {
 	w := &world{
 		t: t, suite: s, topic: "faults." + sc.name, group: "faults-" + sc.name, dir: t.TempDir(),
 		replicas: 1, memory: rssLimit, workers: map[string]*worker{},
-		row:    row{title: sc.title, recover: none, exit: none},
+		row:    row{title: sc.title, date: time.Now().UTC().Format(time.DateOnly), recover: none, exit: none},
 		ledger: newLedger(),
 	}
 	w.model = newModel(t)

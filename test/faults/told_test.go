@@ -1,0 +1,123 @@
+package faults
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+var keepFlag = flag.String("faults.keep", "", "folder that gets what the workers said during each fault: log, /readyz, /statusz, /metrics")
+
+// told is what a worker says of a fault while it lasts: what somebody sees who is
+// called.
+type told struct {
+	title string
+	ready string // status and text of /readyz
+	line  string // the first line of the log above INFO since the fault began
+}
+
+// fault marks the beginning of a fault at a worker: what its log says before is not
+// about it.
+func (k *worker) fault() {
+	k.t.Helper()
+	text, err := os.ReadFile(k.log)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	k.saidBefore = len(text)
+}
+
+// tells waits until a worker says what is wrong, and records it for the table. Of
+// /readyz, ready is a part of the text, or "200" where the worker stays ready; of the
+// first line above INFO since fault, line is a part, or "" where the log rightly has
+// none. Both must name the cause; a first line about something else breaks a bound.
+func (w *world) tells(k *worker, ready, line string) {
+	w.t.Helper()
+	answer := ""
+	w.eventually(fmt.Sprintf("/readyz says %q", ready), func() bool {
+		text, code := k.get("/readyz")
+		answer = fmt.Sprintf("%d %s", code, bytes.TrimSpace(text))
+		return strings.Contains(answer, ready) && (code == http.StatusOK) == (ready == "200")
+	})
+	first := ""
+	if line != "" {
+		w.eventually("the log says something", func() bool {
+			first = k.firstAboveInfo()
+			return first != ""
+		})
+		w.bound(strings.Contains(first, line), "the first line of the log is %s; want one with %q", first, line)
+	} else {
+		first = k.firstAboveInfo()
+		w.bound(first == "", "the log says %s", first)
+	}
+	w.told = append(w.told, told{title: w.row.title, ready: answer, line: first})
+	if *keepFlag != "" {
+		w.keep(k, answer)
+	}
+}
+
+// firstAboveInfo returns the first line since fault that wants somebody's attention:
+// its level, message and what it says of the cause; "" while there is none.
+func (k *worker) firstAboveInfo() string {
+	text, err := os.ReadFile(k.log)
+	if err != nil || len(text) <= k.saidBefore {
+		return ""
+	}
+	for lines := bufio.NewScanner(bytes.NewReader(text[k.saidBefore:])); lines.Scan(); {
+		var line struct{ Level, Msg, Error, Reason string }
+		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Level != "WARN" && line.Level != "ERROR" {
+			continue
+		}
+		if cause := cmp.Or(line.Error, line.Reason); cause != "" {
+			return line.Level + " " + line.Msg + ": " + cause
+		}
+		return line.Level + " " + line.Msg
+	}
+	return ""
+}
+
+// keep copies what the worker says now into a folder of the row.
+func (w *world) keep(k *worker, ready string) {
+	w.t.Helper()
+	dir := filepath.Join(*keepFlag, strings.TrimPrefix(w.topic, "faults."))
+	w.must(os.MkdirAll(dir, 0o750))
+	log, err := os.ReadFile(k.log)
+	w.must(err)
+	files := map[string][]byte{"log": log, "readyz": []byte(ready + "\n")}
+	for _, path := range []string{"statusz", "metrics"} {
+		files[path], _ = k.get("/" + path)
+	}
+	for name, text := range files {
+		w.must(os.WriteFile(filepath.Join(dir, name), text, 0o600))
+	}
+}
+
+// The marks between which a document has what workers say.
+var toldMarks = marks{
+	begin: "<!-- faults told: written by make faults, not by hand -->\n",
+	end:   "<!-- faults told: end -->\n",
+}
+
+// toldColumns are those of the table of what workers say.
+var toldColumns = []string{"scenario", "`/readyz`", "first line of the log"}
+
+func (t told) cells() []string {
+	said := t.line
+	if said == "" {
+		said = "(none above INFO)"
+	}
+	return []string{t.title, code(t.ready), code(said)}
+}
+
+// code formats a text as code in a cell of a table.
+func code(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	return "`" + strings.NewReplacer("`", "'", "|", `\|`).Replace(text) + "`"
+}
