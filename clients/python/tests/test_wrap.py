@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import socket
+import threading
 
 import anthropic
 import openai
@@ -8,6 +9,7 @@ import pytest
 from conftest import as_json, as_stream
 
 import evalworker
+from evalworker import _event
 
 CHAT = {
     "id": "chatcmpl-1",
@@ -339,6 +341,38 @@ def test_stream_that_is_never_asked_for_a_piece(provider, one_event):
     gc.collect()
     event = one_event()
     assert (event["status"], event["error_type"]) == ("error", "cancelled")
+
+
+@pytest.mark.parametrize("at", ["the hook", "the thread that sends"])
+def test_stream_that_is_collected_in_the_thread_that_sends(provider, sidecar, monkeypatch, at):
+    """Which thread collects what an application left is chance."""
+    publisher = evalworker.publisher()
+    collect = threading.Event()
+
+    def may_collect(event):
+        if collect.is_set():
+            collect.clear()
+            gc.collect()
+        return event
+
+    if at == "the hook":
+        publisher.prepare = may_collect
+    else:
+        encode = _event.encode
+        monkeypatch.setattr(_event, "encode", lambda event: encode(may_collect(event)))
+    provider.answers.append(as_stream(CHUNKS))
+    stream = evalworker.wrap(make(provider)).chat.completions.create(model="gpt-5", messages=QUESTION, stream=True)
+    gc.disable()
+    try:
+        next(iter(stream))
+        del stream
+        collect.set()
+        publisher.publish({"request_id": "another"})
+        assert publisher.flush(10)
+    finally:
+        gc.enable()
+    assert not collect.is_set() and publisher.close(10)
+    assert sorted(event.get("error_type", "") for event in sidecar.events) == ["", "cancelled"]
 
 
 def test_index_that_would_need_all_memory(provider, one_event):

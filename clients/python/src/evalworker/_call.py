@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any, Dict, FrozenSet, Iterator, Optional
 
-from ._event import CALL_FIELDS, SCOPE_FIELDS, Prepare, check_fields, event_fields, without_content
+from ._event import CALL_FIELDS, SCOPE_FIELDS, Prepare, check_fields, event_fields, preparing, without_content
 from ._log import describe, did_you_mean, limited
 from ._publisher import Publisher
 from ._values import TooLarge, copy
@@ -243,6 +243,7 @@ class Call:
         self._too_large = False
         self._began = time.perf_counter()
         self._done = False
+        self._of_hook = preparing.get()
         _last.set(self.event["request_id"])
 
     @property
@@ -298,7 +299,12 @@ class Call:
             event["status"], event["error_type"] = "error", _error_type(error)
         event.setdefault("status", "success")
         _remember(event)
-        _publish(without_content(event, "too_large") if self._too_large else event)
+        # A stream that the application left ends when it is collected, which may be in the midst of the hook.
+        token = preparing.set(self._of_hook)
+        try:
+            _publish(without_content(event, "too_large") if self._too_large else event)
+        finally:
+            preparing.reset(token)
 
 
 def unpublished() -> Call:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import hashlib
 import hmac
 import json
@@ -14,6 +15,9 @@ from ._retrieval import retrieval_of
 from ._values import copy
 
 Prepare = Callable[[Dict[str, Any]], Optional[Dict[str, Any]]]
+
+# Whether the hook is running, or what runs was begun by it: what it publishes would call it again, without end.
+preparing: "contextvars.ContextVar[bool]" = contextvars.ContextVar("evalworker_preparing", default=False)
 
 # What `configure`, `wrap`, `scope` and a single call may set; the names are those of the event.
 SCOPE_FIELDS: FrozenSet[str] = frozenset(
@@ -100,6 +104,7 @@ def line_of(event: Dict[str, Any], prepare: Optional[Prepare], limit: int) -> Tu
     event, withheld = _media.replace(event), ""
     if prepare is not None:
         bare = copy(without_content(event, "not_redacted"))  # before the hook may change a part of it and fail
+        token = preparing.set(True)
         try:
             changed = prepare(event)
             if changed is None:
@@ -109,6 +114,8 @@ def line_of(event: Dict[str, Any], prepare: Optional[Prepare], limit: int) -> Tu
             event = {**_media.replace(copy(changed)), "event": bare.get("event"), "request_id": bare.get("request_id")}
         except BaseException as error:
             event, withheld = bare, f"not_redacted: the hook raised {describe(error)}"
+        finally:
+            preparing.reset(token)
     line = encode(event)
     if len(line) > limit:
         line, withheld = encode(without_content(event, "too_large")), f"too_large: {len(line)} bytes"

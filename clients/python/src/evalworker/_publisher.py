@@ -14,7 +14,7 @@ from typing import Any, Deque, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
 
 from . import _exit
-from ._event import Prepare, line_of, without_content
+from ._event import Prepare, line_of, preparing, without_content
 from ._log import describe, limited
 from ._values import TooLarge, copy_sized
 from ._version import __version__
@@ -128,7 +128,7 @@ class Publisher:
                 return "published after close"
             if self._waiting >= self.max_events or self._bytes + size > self.max_bytes:
                 return "the queue is full: the sidecar does not keep up or is away"
-            if self._thread is threading.current_thread():
+            if preparing.get():
                 return "published by the hook that prepares events"
             self._new.append((event, size))
             self._waiting += 1
@@ -280,7 +280,8 @@ class Publisher:
                     self._stats["dropped"] += 1
                 else:
                     self._lines.append(line)
-                    self._bytes += len(line)
+                    size = len(line)
+                    self._bytes += size
                 if withheld:
                     self._stats["withheld"] += 1
             if withheld:
@@ -298,10 +299,11 @@ class Publisher:
 
     def _settle(self, batch: List[bytes], fate: str) -> None:
         """Counts events of which the fate is known."""
+        n, size = len(batch), sum(map(len, batch))  # a call between reading and writing a count may collect a stream, which publishes
         with self._changed:
-            self._stats[fate] += len(batch)
-            self._waiting -= len(batch)
-            self._bytes -= sum(map(len, batch))
+            self._stats[fate] += n
+            self._waiting -= n
+            self._bytes -= size
             self._changed.notify_all()
 
     def _send(self, batch: List[bytes]) -> None:
