@@ -93,6 +93,9 @@ func (t *table) read(text string) {
 	}
 }
 
+// widest is the width up to which columns are padded.
+const widest = 80
+
 // String returns the table in Markdown, which also reads well on a terminal.
 func (t *table) String() string {
 	lines := slices.Concat([][]string{t.columns}, t.lines)
@@ -103,7 +106,11 @@ func (t *table) String() string {
 		}
 	}
 	last := len(width) - 1
-	width[last] = 0 // verdicts are long, and the last column
+	for i := range width {
+		if i == last || width[i] > widest {
+			width[i] = 0 // a long text is not followed by what has to stand in line
+		}
+	}
 	isText := func(i int) bool { return i < t.texts || i == last }
 	var b strings.Builder
 	for n, cells := range lines {
