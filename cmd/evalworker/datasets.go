@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -120,27 +122,46 @@ func printCase(w io.Writer, c datasets.Case) error {
 	}
 	writeLine(&b, "feature", c.Feature)
 	for _, x := range c.Exemplars {
-		fmt.Fprintf(&b, "\n--- %s at %s\n", x.RequestID, x.OccurredAt.Format(time.RFC3339))
-		writeLine(&b, "prompt", joinNonEmpty(" ", x.PromptName, x.PromptVersion), x.Environment)
-		writeLine(&b, "feature", x.Feature)
-		writeLine(&b, "model", x.Model, x.Provider)
-		writeLine(&b, "trace", x.TraceID)
-		if x.SpanID != "" {
-			writeLine(&b, "span", x.SpanID+" (decimal "+x.SpanIDDecimal+")")
-		}
-		if x.ContentWithheld {
-			b.WriteString("content withheld: it could not be redacted, or the event was published without it\n")
-			continue
-		}
-		writeLine(&b, "input", event.JSON(x.Input).Text())
-		writeLine(&b, "output", event.JSON(x.Output).Reply())
-		writeLine(&b, "expected", event.JSON(x.Expected).Reply())
-		writeLine(&b, "comment", x.Comment)
-		writeLine(&b, "explanation", x.Failure.Explanation)
+		b.WriteByte('\n')
+		writeExemplar(&b, x)
 	}
 	// Names and ids come from the application as well, so all of it is made printable.
 	_, err := io.WriteString(w, printable(b.String()))
 	return err
+}
+
+// writeExemplar writes one failure: the request, and what the evaluator saw and said.
+func writeExemplar(b *strings.Builder, x datasets.Exemplar) {
+	fmt.Fprintf(b, "--- %s at %s\n", x.RequestID, x.OccurredAt.Format(time.RFC3339))
+	writeLine(b, "prompt", joinNonEmpty(" ", x.PromptName, x.PromptVersion), x.Environment)
+	writeLine(b, "feature", x.Feature)
+	writeLine(b, "model", x.Model, x.Provider)
+	writeLine(b, "trace", x.TraceID)
+	if x.SpanID != "" {
+		writeLine(b, "span", x.SpanID+" (decimal "+x.SpanIDDecimal+")")
+	}
+	if x.ContentWithheld {
+		b.WriteString("content withheld: it could not be redacted, or the event was published without it\n")
+		return
+	}
+	writeLine(b, "input", event.JSON(x.Input).Text())
+	writeLine(b, "query", x.Query)
+	for i, chunk := range x.Chunks {
+		writeLine(b, joinNonEmpty(" ", "passage", cmp.Or(string(chunk.ID), strconv.Itoa(i+1))), chunk.Text)
+	}
+	for _, call := range x.ToolCalls {
+		writeLine(b, "tool call", joinNonEmpty(" ", call.Name, call.Arguments.Text(), parenthesise(call.Status)))
+		writeLine(b, "tool result", call.Result.Text())
+	}
+	writeLine(b, "output", event.JSON(x.Output).Reply())
+	writeLine(b, "expected", event.JSON(x.Expected).Reply())
+	writeLine(b, "rating", string(x.UserRating))
+	writeLine(b, "comment", x.Comment)
+	writeLine(b, "explanation", x.Failure.Explanation)
+	for _, criterion := range x.Failure.Criteria {
+		writeLine(b, "criterion "+criterion.ID, joinNonEmpty(": ", criterion.Outcome.String(), criterion.Reason))
+		writeLine(b, "evidence", criterion.Evidence)
+	}
 }
 
 // writeLine writes the values that are not empty, or nothing when all are.

@@ -13,7 +13,7 @@ const MEASURES = words('estimated_cost_usd cache_hit retry_count streaming input
 const CONTENT = words('input output expected tools tool_calls retrieval comment');
 
 const SHORT = { session: 'session_id', tenant: 'tenant_id' };
-const LONGEST_LABEL = 1000; // characters of a field that stays without content
+const LONGEST_LABEL = 8192; // characters of a field that stays without content
 
 /** What `wrap`, a scope and a single request may set. `user` is hashed and becomes user_id_hash. */
 const SETTABLE = new Set([...TEXTS, ...Object.keys(SHORT), ...RATINGS, 'estimated_cost_usd', 'cache_hit', 'expected', 'tools', 'retrieval', 'trace_context', 'trace_id', 'span_id', 'llmobs', 'user']);
