@@ -122,12 +122,31 @@ func (p *datadogPush) run(ctx context.Context, cases *datasets.Cases, filter dat
 	if to.Created {
 		fmt.Fprintf(out, "made dataset %q of project %q\n", p.dataset, p.project)
 	}
-	taken, listed, err := to.Append(ctx, recordsOf(ctx, cases, filter, new(int)))
-	if err != nil {
-		return fmt.Errorf("%d of %s are stored, and the same command sends the rest: %w", taken, cli.Plural(count, "record"), err)
+	done, err := to.Append(ctx, recordsOf(ctx, cases, filter, new(int)))
+	for _, r := range done.Refused {
+		fmt.Fprintf(p.d.g.stderr, "case %s is refused: %v\n", caseOf(r.Record), r.Err)
 	}
-	_, err = fmt.Fprintf(out, "%s sent to dataset %q of project %q: %d stored, %d there already, as Datadog answers\n", cli.Plural(taken, "record"), p.dataset, p.project, listed, taken-listed)
-	return err
+	if err != nil {
+		return fmt.Errorf("%d of %s are stored, and the same command sends the rest: %w", done.Taken, cli.Plural(count, "record"), err)
+	}
+	if _, err := fmt.Fprintf(out, "%s sent to dataset %q of project %q: %d stored, %d there already, as Datadog answers\n", cli.Plural(done.Taken, "record"), p.dataset, p.project, done.Listed, done.Taken-done.Listed); err != nil {
+		return err
+	}
+	if n := len(done.Refused); n > 0 {
+		return fmt.Errorf("Datadog refuses %d of %s, for the reasons above; the others are stored", n, cli.Plural(count, "record"))
+	}
+	return nil
+}
+
+// caseOf returns the id of the case that a record is of.
+func caseOf(record json.RawMessage) string {
+	var r struct {
+		Metadata struct {
+			CaseID string `json:"case_id"`
+		} `json:"metadata"`
+	}
+	_ = json.Unmarshal(record, &r) // it was made by recordOf
+	return r.Metadata.CaseID
 }
 
 // errEnough ends the reading of cases of which no more are wanted.

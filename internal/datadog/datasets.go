@@ -169,56 +169,74 @@ const (
 	maxRecordsBytes = 2 << 20
 )
 
-// Append sends records, in requests within bounds, and returns how many Datadog has taken
-// and how many of these its answers list as changed. It holds those of one request at a
-// time. It stops at the first error, of records or of a request; the same call again stores
-// the rest, because Datadog leaves out what is there.
-func (d *Dataset) Append(ctx context.Context, records iter.Seq2[Record, error]) (taken, listed int, err error) {
+// Appended is what became of records.
+type Appended struct {
+	Taken   int // by Datadog
+	Listed  int // of these, those that its answers list as changed
+	Refused []Refusal
+}
+
+// Refusal is a record that Datadog does not take, whatever is sent with it.
+type Refusal struct {
+	Record json.RawMessage
+	Err    error
+}
+
+// maxRefusals is how many records may be refused before the fault is looked for elsewhere.
+const maxRefusals = 10
+
+// Append sends records, in requests within bounds, and holds those of one request at a
+// time. What is refused as a whole is sent in halves, so that a record which Datadog does
+// not take keeps no other one back; [maxRefusals] of them end it. So does the first error
+// of another kind, of records or of a request; the same call again stores the rest, because
+// Datadog leaves out what is there.
+func (d *Dataset) Append(ctx context.Context, records iter.Seq2[Record, error]) (Appended, error) {
+	var done Appended
 	var batch []json.RawMessage
 	size := 0
-	flush := func() error {
-		if len(batch) == 0 {
-			return nil
-		}
-		n, err := d.append(ctx, batch)
-		if err != nil {
-			return err
-		}
-		taken, listed = taken+len(batch), listed+n
-		batch, size = batch[:0], 0
-		return nil
-	}
 	for r, err := range records {
 		if err != nil {
-			return taken, listed, err
+			return done, err
 		}
 		raw, err := json.Marshal(r)
 		if err != nil {
-			return taken, listed, fmt.Errorf("record: %w", err)
+			return done, fmt.Errorf("record: %w", err)
 		}
-		if len(batch) == maxRecords || size+len(raw) > maxRecordsBytes {
-			if err := flush(); err != nil {
-				return taken, listed, err
+		if len(batch) == maxRecords || len(batch) > 0 && size+len(raw) > maxRecordsBytes {
+			if err := d.append(ctx, batch, &done); err != nil {
+				return done, err
 			}
+			batch, size = nil, 0
 		}
 		batch, size = append(batch, raw), size+len(raw)
 	}
-	return taken, listed, flush()
+	if len(batch) == 0 {
+		return done, nil
+	}
+	return done, d.append(ctx, batch, &done)
 }
 
-// append sends one request, and what is too large as a whole in halves.
-func (d *Dataset) append(ctx context.Context, batch []json.RawMessage) (listed int, err error) {
-	listed, err = d.appendTogether(ctx, batch)
-	if statusOf(err) != http.StatusRequestEntityTooLarge || len(batch) == 1 {
-		return listed, err
+// append sends one request, and what is refused as a whole in halves.
+func (d *Dataset) append(ctx context.Context, batch []json.RawMessage, done *Appended) error {
+	listed, err := d.appendTogether(ctx, batch)
+	switch status := statusOf(err); {
+	case err == nil:
+		done.Taken, done.Listed = done.Taken+len(batch), done.Listed+listed
+		return nil
+	case status != http.StatusRequestEntityTooLarge && status != http.StatusBadRequest && status != http.StatusUnprocessableEntity:
+		return err
+	case len(batch) == 1:
+		done.Refused = append(done.Refused, Refusal{batch[0], err})
+		if len(done.Refused) == maxRefusals {
+			return fmt.Errorf("%d records are refused, so the fault is hardly in one of them; the last time: %w", maxRefusals, err)
+		}
+		return nil
 	}
 	half := len(batch) / 2
-	first, err := d.append(ctx, batch[:half])
-	if err != nil {
-		return 0, err
+	if err := d.append(ctx, batch[:half], done); err != nil {
+		return err
 	}
-	listed, err = d.append(ctx, batch[half:])
-	return first + listed, err
+	return d.append(ctx, batch[half:], done)
 }
 
 func (d *Dataset) appendTogether(ctx context.Context, batch []json.RawMessage) (listed int, err error) {

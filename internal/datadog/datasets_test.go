@@ -1,11 +1,15 @@
 package datadog
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -115,14 +119,73 @@ func push(t *testing.T, c *Client, records []Record) (created bool, taken, liste
 	if err != nil {
 		return false, 0, 0, err
 	}
-	taken, listed, err = d.Append(t.Context(), func(yield func(Record, error) bool) {
+	done, err := d.Append(t.Context(), all(records))
+	return d.Created, done.Taken, done.Listed, err
+}
+
+// all returns records as a sequence without an error.
+func all(records []Record) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
 		for _, r := range records {
 			if !yield(r, nil) {
 				return
 			}
 		}
-	})
-	return d.Created, taken, listed, err
+	}
+}
+
+// TestRefusedRecord: a record that Datadog does not take keeps no other one back, and many
+// of them end the push.
+func TestRefusedRecord(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		bad   []int // records that are refused
+		taken int
+		err   string
+	}{
+		"one":                  {[]int{0}, maxRecords + 9, ""},
+		"one in each request":  {[]int{77, maxRecords + 9}, maxRecords + 8, ""},
+		"one less than enough": {[]int{1, 2, 3, 4, 5, 6, 7, 8, 9}, maxRecords + 1, ""},
+		"all":                  {nil, 0, "10 records are refused, so the fault is hardly in one of them; the last time: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a, c := newDatasetAPI(t)
+			a.before = func(_ int, r *http.Request) (int, http.Header) {
+				if !strings.HasSuffix(r.URL.Path, "/records") {
+					return 0, nil
+				}
+				body, err := io.ReadAll(r.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				r.Body = io.NopCloser(bytes.NewReader(body))
+				refused := tt.bad == nil || slices.ContainsFunc(tt.bad, func(i int) bool {
+					return bytes.Contains(body, fmt.Appendf(nil, `"case_id":"%d"`, i))
+				})
+				if refused {
+					return http.StatusBadRequest, nil
+				}
+				return 0, nil
+			}
+			d, err := c.OpenDataset(t.Context(), "support", "failures")
+			if err != nil {
+				t.Fatal(err)
+			}
+			done, err := d.Append(t.Context(), all(records(maxRecords+10)))
+			if done.Taken != tt.taken || (err == nil) != (tt.err == "") || err != nil && !strings.HasPrefix(err.Error(), tt.err) {
+				t.Errorf("%d taken, %v", done.Taken, err)
+			}
+			for i, r := range done.Refused {
+				if tt.bad != nil && !bytes.Contains(r.Record, fmt.Appendf(nil, `"case_id":"%d"`, tt.bad[i])) || statusOf(r.Err) != http.StatusBadRequest {
+					t.Errorf("refused: %s, %v", r.Record, r.Err)
+				}
+			}
+			if want := len(tt.bad); want > 0 && len(done.Refused) != want {
+				t.Errorf("%d refused, want %d", len(done.Refused), want)
+			}
+		})
+	}
 }
 
 // TestPushTwice: the first push makes the dataset, the second one stores nothing new, and
@@ -181,7 +244,7 @@ func TestAppendHoldsOneRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := errors.New("the store is gone")
-	taken, _, err := d.Append(t.Context(), func(yield func(Record, error) bool) {
+	done, err := d.Append(t.Context(), func(yield func(Record, error) bool) {
 		for i, r := range records(3 * maxRecords) {
 			if held := i - len(a.records); held > maxRecords {
 				t.Fatalf("%d records are held", held)
@@ -192,8 +255,8 @@ func TestAppendHoldsOneRequest(t *testing.T) {
 		}
 		yield(Record{}, broken)
 	})
-	if !errors.Is(err, broken) || taken != 2*maxRecords || len(a.records) != 2*maxRecords {
-		t.Errorf("%d taken, %d stored, %v", taken, len(a.records), err)
+	if !errors.Is(err, broken) || done.Taken != 2*maxRecords || len(a.records) != 2*maxRecords {
+		t.Errorf("%d taken, %d stored, %v", done.Taken, len(a.records), err)
 	}
 }
 
@@ -228,7 +291,7 @@ func TestPushFails(t *testing.T) {
 		"half a push": {func(_ int, r *http.Request) (int, http.Header) {
 			if strings.HasSuffix(r.URL.Path, "/records") {
 				if second++; second == 2 {
-					return http.StatusBadRequest, nil
+					return http.StatusConflict, nil
 				}
 			}
 			return 0, nil
