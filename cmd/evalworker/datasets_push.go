@@ -133,7 +133,7 @@ func (p *datadogPush) run(ctx context.Context, cases *datasets.Cases, filter dat
 		return err
 	}
 	if n := len(done.Refused); n > 0 {
-		return fmt.Errorf("Datadog refuses %d of %s, for the reasons above; the others are stored", n, cli.Plural(count, "record"))
+		return fmt.Errorf("%d of %s refused by Datadog for the reasons above; the others are stored", n, cli.Plural(count, "record"))
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func TestPushDatadog(t *testing.T) {
 		{"first", nil, keys, to("--yes", enable), cli.ExitOK, "2 records sent to dataset \"failures\" of project \"support\": 2 stored, 0 there already, as Datadog answers\n", "", 2},
 		{"second", nil, keys, to("--yes", enable), cli.ExitOK, "2 records sent to dataset \"failures\" of project \"support\": 0 stored, 2 there already, as Datadog answers\n", "", 2},
 		{"again and one more", func() { fail("4 When do you open?", "5 Why?") }, keys, to("--yes", enable), cli.ExitOK, "3 records sent to dataset \"failures\" of project \"support\": 1 stored, 2 there already, as Datadog answers\n", "", 3},
-		{"one is refused", func() { fail("6 refuse me", "7 Who?") }, keys, to("--yes", enable), cli.ExitFailure, "4 records sent to dataset \"failures\" of project \"support\": 1 stored, 3 there already, as Datadog answers\n", "evalworker: Datadog refuses 1 of 5 records, for the reasons above; the others are stored", 4},
+		{"one is refused", func() { fail("6 refuse me", "7 Who?") }, keys, to("--yes", enable), cli.ExitFailure, "4 records sent to dataset \"failures\" of project \"support\": 1 stored, 3 there already, as Datadog answers\n", "evalworker: 1 of 5 records refused by Datadog for the reasons above; the others are stored", 4},
 		{"filter", nil, keys, to("--yes", enable, "--status", "confirmed"), cli.ExitOK, "no cases: nothing is sent\n", "", 4},
 		{"a prompt that is not there", nil, keys, to("--prompt", "hour"), cli.ExitUsage, "", `did you mean "hours"?`, 4},
 	} {
