@@ -101,17 +101,18 @@ func New(cfg Config, deps Deps) (*Consumer, error) {
 	if deps.Handle == nil {
 		return nil, errors.New("consumer: no handler")
 	}
+	connector := conn.NewConnector(cfg.Config)
 	c := &Consumer{
 		cfg:     cfg,
 		deps:    deps,
 		observe: deps.Observe,
 		log:     deps.Log,
-		dialer:  conn.NewDialer(cfg.Config),
+		dialer:  connector.Dialer(),
 		fetchDialer: fetch.NewDialer(fetch.Config{
 			ClientID: cfg.ClientID, MaxWait: cfg.FetchMaxWait, MaxBytes: fetchMaxBytes, Timeout: requestTimeout,
 			MaxRecord: unreadFactor * max(cfg.MaxMessageBytes, fetchMaxBytes),
-		}, conn.NewBufferedDialer(cfg.Config, fetchReadAhead)),
-		transport:      conn.NewTransport(cfg.Config),
+		}, connector.BufferedDialer(fetchReadAhead)),
+		transport:      connector.Transport(),
 		assignor:       &assignor{topic: cfg.Topic, assigned: notLeader},
 		slots:          make(chan struct{}, cfg.MaxInFlight),
 		budget:         newByteBudget(cfg.MaxInFlightBytes),

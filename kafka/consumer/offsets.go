@@ -76,6 +76,10 @@ func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, 
 	return out, nil
 }
 
+// errLeaderSilent takes the place of the code with which kafka-go reports any failure of a
+// request for bounds that got no answer. A broker has a code for each of its own.
+var errLeaderSilent = errors.New("its leader cannot be reached, or does not answer")
+
 // addBounds adds the bounds of some partitions to out.
 func (c *Consumer) addBounds(ctx context.Context, out map[int]logBounds, ids []int) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -91,7 +95,10 @@ func (c *Consumer) addBounds(ctx context.Context, out map[int]logBounds, ids []i
 		return fmt.Errorf("list offsets of %s: %w", c.cfg.Topic, conn.TrimMethod(err))
 	}
 	for _, p := range res.Topics[c.cfg.Topic] {
-		if p.Error != nil {
+		switch {
+		case errors.Is(p.Error, kafka.Unknown):
+			return fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, p.Partition, errLeaderSilent)
+		case p.Error != nil:
 			return fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, p.Partition, p.Error)
 		}
 		out[p.Partition] = logBounds{first: p.FirstOffset, last: p.LastOffset}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/segmentio/kafka-go"
+	boundsAPI "github.com/segmentio/kafka-go/protocol/listoffsets"
 	commitAPI "github.com/segmentio/kafka-go/protocol/offsetcommit"
 )
 
@@ -98,5 +99,38 @@ func TestFindStart(t *testing.T) {
 				t.Errorf("findStart(%d) = %+v, want %+v", tt.next, got, tt.want)
 			}
 		})
+	}
+}
+
+// lostTransport answers requests for bounds as kafka-go does when a leader is not reached.
+type lostTransport struct{}
+
+func (lostTransport) RoundTrip(_ context.Context, _ net.Addr, req kafka.Request) (kafka.Response, error) {
+	res := &boundsAPI.Response{}
+	for _, topic := range req.(*boundsAPI.Request).Topics {
+		answer := boundsAPI.ResponseTopic{Topic: topic.Topic}
+		for _, p := range topic.Partitions {
+			answer.Partitions = append(answer.Partitions, boundsAPI.ResponsePartition{Partition: p.Partition, ErrorCode: -1})
+		}
+		res.Topics = append(res.Topics, answer)
+	}
+	return res, nil
+}
+
+// TestBoundsOfALostLeader: a leader that cannot be reached is not reported as one that has
+// failed.
+func TestBoundsOfALostLeader(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	c, err := New(cfg, Deps{Handle: new(notebook).Handle})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.transport.CloseIdleConnections)
+	c.client.Transport = lostTransport{}
+	_, err = c.bounds(t.Context(), []int{3})
+	want := "broker localhost:9092: list offsets of " + cfg.Topic + "/3: its leader cannot be reached, or does not answer"
+	if err == nil || c.describe(err).Error() != want {
+		t.Errorf("%v, want %s", c.describe(err), want)
 	}
 }

@@ -91,7 +91,11 @@ func (b *brokers) record(address string, took time.Duration, err error) {
 	defer b.mu.Unlock()
 	switch {
 	case timedOut && took >= min(silentTimeout, b.cfg.DialTimeout):
-		b.silent[address] = time.Now()
+		// Attempts with the short timeout do not prolong it: a broker far away may need more
+		// time than that, and would never get it again.
+		if !b.isSilent(address) {
+			b.silent[address] = time.Now()
+		}
 	case err == nil:
 		delete(b.silent, address)
 	}

@@ -137,3 +137,43 @@ func TestTimeout(t *testing.T) {
 	b.record("a:1", time.Millisecond, nil)
 	short()
 }
+
+// TestShortAttemptsEnd: a broker that needs longer than the short timeout gets its whole
+// time again after a while, however often it is tried meanwhile.
+func TestShortAttemptsEnd(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	cfg.Brokers = []string{"a:1", "b:1"}
+	b := newBrokers(cfg)
+	b.record("a:1", cfg.DialTimeout, context.DeadlineExceeded)
+	b.silent["a:1"] = time.Now().Add(time.Second - silentFor) // almost over
+	b.record("a:1", silentTimeout, context.DeadlineExceeded)
+	if left := silentFor - time.Since(b.silent["a:1"]); left > time.Second {
+		t.Errorf("an attempt with the short timeout makes the broker silent for %v more", left)
+	}
+	b.silent["a:1"] = time.Now().Add(-silentFor)
+	if got := b.timeout("a:1"); got != cfg.DialTimeout {
+		t.Errorf("%v after a while, want %v", got, cfg.DialTimeout)
+	}
+	b.record("a:1", cfg.DialTimeout, context.DeadlineExceeded)
+	if got := b.timeout("a:1"); got != silentTimeout {
+		t.Errorf("%v after another attempt that took its whole time, want %v", got, silentTimeout)
+	}
+}
+
+// TestConnectorRemembers: what one dialer has found out about a broker, the others of the
+// same connector know. Else each would wait for an hour here.
+func TestConnectorRemembers(t *testing.T) {
+	t.Parallel()
+	cfg := DefaultConfig()
+	cfg.Brokers, cfg.DialTimeout = []string{silent(t), "other:1"}, time.Hour
+	c := NewConnector(cfg)
+	c.brokers.record(cfg.Brokers[0], cfg.DialTimeout, os.ErrDeadlineExceeded)
+	for name, dial := range map[string]func(ctx context.Context, network, address string) (net.Conn, error){
+		"dialer": c.Dialer().DialFunc, "buffered": c.BufferedDialer(1 << 10).DialFunc, "transport": c.Transport().Dial,
+	} {
+		if _, err := dial(t.Context(), "tcp", cfg.Brokers[0]); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: %v, want a timeout", name, err)
+		}
+	}
+}

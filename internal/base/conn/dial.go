@@ -8,32 +8,53 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// NewDialer returns a dialer for connections with little traffic: group membership
-// and look-ups. It returns a connection only after the broker has answered on it.
-func NewDialer(cfg Config) *kafka.Dialer { return NewBufferedDialer(cfg, 0) }
+// Connector makes the dialers and transports of one program. They share what they know
+// about brokers that do not answer: each would have to find that out by a timeout of its
+// own.
+type Connector struct{ brokers *brokers }
 
-// NewBufferedDialer returns a dialer for connections that fetch messages. Each reads
-// up to readAhead bytes from its socket at once, which saves most system calls: TLS
-// reads at most 16 KiB at a time, and kafka-go's own readers 4 KiB.
-func NewBufferedDialer(cfg Config, readAhead int) *kafka.Dialer {
+// NewConnector returns a Connector. It opens no connection.
+func NewConnector(cfg Config) *Connector { return &Connector{newBrokers(cfg)} }
+
+// Dialer returns a dialer for connections with little traffic: group membership and
+// look-ups. It returns a connection only after the broker has answered on it.
+func (c *Connector) Dialer() *kafka.Dialer { return c.BufferedDialer(0) }
+
+// BufferedDialer returns a dialer for connections that fetch messages. Each reads up to
+// readAhead bytes from its socket at once, which saves most system calls: TLS reads at
+// most 16 KiB at a time, and kafka-go's own readers 4 KiB.
+func (c *Connector) BufferedDialer(readAhead int) *kafka.Dialer {
+	cfg := c.brokers.cfg
 	return &kafka.Dialer{
 		ClientID:      cfg.ClientID,
 		Timeout:       cfg.DialTimeout,
-		DialFunc:      newBrokers(cfg).dial(cfg.opener(readAhead)),
+		DialFunc:      c.brokers.dial(cfg.opener(readAhead)),
 		SASLMechanism: cfg.mechanism(),
 	}
 }
 
-// NewTransport returns the connection pool of a kafka.Client or kafka.Writer. The
-// caller ends it with CloseIdleConnections.
-func NewTransport(cfg Config) *kafka.Transport {
+// Transport returns the connection pool of a kafka.Client or kafka.Writer. The caller
+// ends it with CloseIdleConnections.
+func (c *Connector) Transport() *kafka.Transport {
+	cfg := c.brokers.cfg
 	return &kafka.Transport{
-		Dial:        newBrokers(cfg).dial(cfg.opener(0)),
+		Dial:        c.brokers.dial(cfg.opener(0)),
 		DialTimeout: cfg.DialTimeout,
 		ClientID:    cfg.ClientID,
 		SASL:        cfg.mechanism(),
 	}
 }
+
+// NewDialer is [Connector.Dialer] of a Connector of its own.
+func NewDialer(cfg Config) *kafka.Dialer { return NewConnector(cfg).Dialer() }
+
+// NewBufferedDialer is [Connector.BufferedDialer] of a Connector of its own.
+func NewBufferedDialer(cfg Config, readAhead int) *kafka.Dialer {
+	return NewConnector(cfg).BufferedDialer(readAhead)
+}
+
+// NewTransport is [Connector.Transport] of a Connector of its own.
+func NewTransport(cfg Config) *kafka.Transport { return NewConnector(cfg).Transport() }
 
 // NewClient returns a client for single requests over the transport.
 func NewClient(cfg Config, transport *kafka.Transport) *kafka.Client {

@@ -237,8 +237,12 @@ func networkProblem(op *net.OpError) string {
 	switch {
 	case op.Addr == nil: // the name has no address; the error contains it
 		return fmt.Sprintf("broker cannot be reached: %v", op.Err)
+	case op.Op == "dial" && op.Timeout():
+		return fmt.Sprintf("broker %s cannot be reached: no answer in time", op.Addr)
 	case op.Op == "dial":
 		return fmt.Sprintf("broker %s cannot be reached: %v", op.Addr, op.Err)
+	case op.Timeout():
+		return fmt.Sprintf("broker %s: no answer in time", op.Addr)
 	}
 	return fmt.Sprintf("broker %s: %s: %v", op.Addr, op.Op, op.Err)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -28,6 +29,8 @@ func TestDescribe(t *testing.T) {
 	}{
 		{one, method(fmt.Errorf("failed to dial: %w", &net.OpError{Op: "dial", Net: "tcp", Addr: addr, Err: refused})), "broker 127.0.0.1:9092 cannot be reached: connect: connection refused"},
 		{one, method(&net.OpError{Op: "read", Net: "tcp", Addr: addr, Err: errors.New("connection reset by peer")}), "broker 127.0.0.1:9092: read: connection reset by peer"},
+		{one, method(&net.OpError{Op: "read", Net: "tcp", Addr: addr, Err: os.ErrDeadlineExceeded}), "broker 127.0.0.1:9092: no answer in time"},
+		{one, method(&net.OpError{Op: "dial", Net: "tcp", Addr: addr, Err: os.ErrDeadlineExceeded}), "broker 127.0.0.1:9092 cannot be reached: no answer in time"},
 		{one, &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Name: "kafka", Err: "no such host"}}, "broker cannot be reached: lookup kafka: no such host"},
 		{two, method(context.DeadlineExceeded), "brokers a:9092, b:9092: no answer in time"},
 		{one, io.ErrNoProgress, "broker kafka:9092: what it answers is not Kafka; is the port right?"},
