@@ -196,6 +196,10 @@ func connectionFault(err error) string {
 // 200 with an error inside, which counts as that error; anything else is a broken
 // server, and a retry may succeed.
 func classifySuccess(err error, seen *exchange) error {
+	if errors.Is(err, errCutOff) {
+		what := errCutOff.Error() + ": " + connectionFault(err)
+		return fail(eval.ReasonUnavailable, failure{what: what, class: errCutOff.Error(), status: seen.status, retryable: true})
+	}
 	code, kind, param := errorDetails(nil, seen.body)
 	if code == "" && kind == "" {
 		what := errNoCompletion // any other error may quote the reply

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -19,6 +21,9 @@ const (
 
 // errReplyTooLarge ends a reply that is longer than max_tokens explains.
 var errReplyTooLarge = errors.New("reply far above max_tokens")
+
+// errCutOff marks a reply whose connection ended in the middle.
+var errCutOff = errors.New("the reply was cut off")
 
 // replyLimit returns the bound of a successful reply, in bytes. It depends on
 // max_tokens because each call in flight holds a reply in memory: under a bound
@@ -60,6 +65,29 @@ func withExchange(ctx context.Context) (context.Context, *exchange) {
 type doer struct {
 	http  http.Client
 	limit int64 // of a successful reply, in bytes
+
+	scarceUntil atomic.Int64 // in nanoseconds since 1970; see noteScarcity
+}
+
+// scarceFor is for how long connections are not kept after descriptors ran out.
+const scarceFor = time.Minute
+
+// noteScarcity stops keeping connections for a while after a call failed because no
+// descriptor was free. Those that wait for another call keep the worker from committing
+// at Kafka, which holds up its intake, so that there is no other call.
+func (d *doer) noteScarcity(err error) {
+	if fault, ok := machineFault(err); ok && (fault == syscall.EMFILE || fault == syscall.ENFILE) {
+		d.scarceUntil.Store(time.Now().Add(scarceFor).UnixNano())
+	}
+	if d.scarce() {
+		d.http.CloseIdleConnections()
+	}
+}
+
+// scarce reports whether descriptors ran out lately.
+func (d *doer) scarce() bool {
+	until := d.scarceUntil.Load()
+	return until > 0 && time.Now().UnixNano() < until
 }
 
 // newDoer returns a doer. If it creates its transport, that keeps a connection for
@@ -89,7 +117,9 @@ func (d *doer) Do(req *http.Request) (*http.Response, error) {
 	if err := addMembers(req, e.members); err != nil {
 		return nil, err
 	}
+	req.Close = d.scarce()
 	resp, err := d.http.Do(req)
+	defer func() { d.noteScarcity(err) }()
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +163,7 @@ func (d *doer) read(resp *http.Response) ([]byte, error) {
 	if err == nil || errors.Is(err, io.EOF) || !success {
 		return body, nil
 	}
-	return nil, err
+	return nil, errors.Join(errCutOff, err)
 }
 
 // addMembers adds members to the JSON object of a request. The library cannot send

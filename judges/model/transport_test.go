@@ -7,11 +7,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/base/secret"
@@ -388,6 +392,55 @@ func TestReplyLimit(t *testing.T) {
 			// Bytes in the kernel's buffers are not our memory.
 			if most := limit + maxDrain + 16<<20; taken.Load() > most {
 				t.Errorf("took %d bytes, of which %d were allowed", taken.Load(), most)
+			}
+		})
+	}
+}
+
+// pooledTransport fails at first for want of a descriptor, then answers.
+type pooledTransport struct {
+	failures int
+	closed   int  // times that idle connections were closed
+	last     bool // the last request asked for the end of its connection
+	fault    error
+}
+
+func (p *pooledTransport) CloseIdleConnections() { p.closed++ }
+
+func (p *pooledTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if p.last = r.Close; p.failures > 0 {
+		p.failures--
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", p.fault.(syscall.Errno))}
+	}
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(said(onePass)))}, nil
+}
+
+// TestScarceDescriptors: when descriptors ran out, connections that are not used are
+// given back for a while, so that other parts of the program have some.
+func TestScarceDescriptors(t *testing.T) {
+	t.Parallel()
+	for fault, scarce := range map[syscall.Errno]bool{syscall.EMFILE: true, syscall.ENOBUFS: false} {
+		synctest.Test(t, func(t *testing.T) {
+			pool := &pooledTransport{failures: 1, fault: fault}
+			cfg := config()
+			cfg.BaseURL, cfg.APIKey = "http://llm.internal/v1", "none"
+			m, err := New(cfg, Deps{Transport: pool})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := m.Complete(t.Context(), ask()); err != nil {
+				t.Fatal(err)
+			}
+			if (pool.closed > 0) != scarce || pool.last != scarce {
+				t.Errorf("%v: idle connections closed %d times, kept: %t", fault, pool.closed, !pool.last)
+			}
+			<-time.After(2 * scarceFor)
+			pool.closed = 0
+			if _, err := m.Complete(t.Context(), ask()); err != nil {
+				t.Fatal(err)
+			}
+			if pool.closed > 0 || pool.last {
+				t.Errorf("%v: later: idle connections closed %d times, kept: %t", fault, pool.closed, !pool.last)
 			}
 		})
 	}

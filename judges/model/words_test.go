@@ -54,6 +54,13 @@ func TestWords(t *testing.T) {
 	}
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()
+	half := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "600")
+		_, _ = io.WriteString(w, `{"id":"chatcmpl-1","choices":[{"index":0,`)
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}))
+	t.Cleanup(half.Close)
 	ended := time.Now().Add(-48 * time.Hour).UTC().Format(time.DateOnly)
 	for name, tt := range map[string]struct {
 		server    string
@@ -71,6 +78,11 @@ func TestWords(t *testing.T) {
 		"certificate of a stranger": {
 			server: secured(time.Hour), reason: eval.ReasonUnavailable,
 			problem: `^no answer: the server's certificate is signed by an unknown authority$`, mend: "models.house.base_url: want the address of a server that runs",
+		},
+		"reply cut off": {
+			server: half.URL, reason: eval.ReasonUnavailable,
+			problem: `^the reply was cut off: the connection was closed, status 200$`,
+			mend:    "models.house.base_url: the server answers, but not with a completion: look at it, or name another one",
 		},
 		"refused key": {
 			server: answers(401, `{"error":{"code":"invalid_api_key"}}`), reason: eval.ReasonAuth,
