@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -23,6 +24,7 @@ const (
 	clientPort     = 9092
 	controllerPort = 9093
 	brokerPort     = 9094 // between the brokers of a cluster
+	detourPort     = 9095 // of clients that reach the broker through a forwarder
 )
 
 // KafkaConfig configures a broker. The zero value is a single broker that speaks
@@ -36,6 +38,10 @@ type KafkaConfig struct {
 	// Protocol of clients: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; empty:
 	// PLAINTEXT.
 	Protocol string
+	// Detour returns the host:port that the broker of an id tells the clients of a second
+	// listener, which speaks plain text: that of a forwarder of the test, which passes
+	// bytes on to [Kafka.Behind]. nil: there is no such listener.
+	Detour func(id int) string
 }
 
 // startScript starts a broker, even a second time: the image's own script writes the
@@ -44,9 +50,15 @@ const startScript = `if [ -e /tmp/formatted ]; then exec /opt/kafka/bin/kafka-se
 touch /tmp/formatted
 exec /etc/kafka/docker/run`
 
-// Kafka is a broker in a container. It keeps its address when it is killed and
+// Kafka is a broker in a container. It keeps its addresses when it is killed and
 // started again.
-type Kafka struct{ machine }
+type Kafka struct {
+	machine
+	behind string // host:port of the listener for a detour; empty: there is none
+}
+
+// Behind is the host:port of the listener that [KafkaConfig.Detour] asks for.
+func (k *Kafka) Behind() string { return k.behind }
 
 // StartKafka starts a broker and waits until it serves. The caller must Close it.
 func StartKafka(ctx context.Context, cfg KafkaConfig) (*Kafka, error) {
@@ -79,16 +91,25 @@ func newBroker(ctx context.Context, cfg KafkaConfig, m member) (*Kafka, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kafka{box}
+	k := &Kafka{machine: box}
+	ports, exposed := map[int]int{clientPort: port}, []string{strconv.Itoa(clientPort) + "/tcp"}
+	if cfg.Detour != nil {
+		another, err := freePort(ctx)
+		if err != nil {
+			return nil, errors.Join(err, k.Close())
+		}
+		k.behind = net.JoinHostPort("127.0.0.1", strconv.Itoa(another))
+		ports[detourPort], exposed = another, append(exposed, strconv.Itoa(detourPort)+"/tcp")
+	}
 	req := testcontainers.ContainerRequest{
 		Image:        KafkaImage,
-		ExposedPorts: []string{strconv.Itoa(clientPort) + "/tcp"},
+		ExposedPorts: exposed,
 		Cmd:          []string{"bash", "-c", startScript},
 		Env:          brokerEnv(cfg, m, port),
 		Files:        cfg.Files,
 		WaitingFor:   wait.ForLog("Kafka Server started").WithStartupTimeout(startTimeout),
 	}
-	req.HostConfigModifier = bind(clientPort, port)
+	req.HostConfigModifier = bind(ports)
 	if m.network != "" {
 		req.Networks = []string{m.network}
 		req.NetworkAliases = map[string][]string{m.network: {m.host}}
@@ -128,6 +149,11 @@ func brokerEnv(cfg KafkaConfig, m member, port int) map[string]string {
 		"KAFKA_SHARE_COORDINATOR_STATE_TOPIC_REPLICATION_FACTOR": replicas,
 		"KAFKA_SHARE_COORDINATOR_STATE_TOPIC_MIN_ISR":            "1",
 		"KAFKA_HEAP_OPTS":                                        "-Xms128m -Xmx1g",
+	}
+	if cfg.Detour != nil {
+		env["KAFKA_LISTENERS"] += fmt.Sprintf(",DETOUR://:%d", detourPort)
+		env["KAFKA_ADVERTISED_LISTENERS"] += ",DETOUR://" + cfg.Detour(m.id)
+		env["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"] += ",DETOUR:PLAINTEXT"
 	}
 	maps.Copy(env, cfg.Env)
 	return env

@@ -57,10 +57,14 @@ func freePort(ctx context.Context) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-func bind(inside, outside int) func(*container.HostConfig) {
+// bind binds ports of a container (the keys) to ports of this machine.
+func bind(ports map[int]int) func(*container.HostConfig) {
 	return func(host *container.HostConfig) {
-		port := network.MustParsePort(strconv.Itoa(inside) + "/tcp")
-		host.PortBindings = network.PortMap{port: {{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(outside)}}}
+		host.PortBindings = network.PortMap{}
+		for inside, outside := range ports {
+			port := network.MustParsePort(strconv.Itoa(inside) + "/tcp")
+			host.PortBindings[port] = []network.PortBinding{{HostIP: netip.MustParseAddr("127.0.0.1"), HostPort: strconv.Itoa(outside)}}
+		}
 	}
 }
 
@@ -86,7 +90,16 @@ func (m *machine) Kill(ctx context.Context) error {
 	return m.wrap("kill", err)
 }
 
-// Start starts a server that was killed, at the same address, and waits until
+// stopSeconds is how long a server has to end by itself.
+const stopSeconds = 60
+
+// Stop ends the server in good order, and waits until it has ended.
+func (m *machine) Stop(ctx context.Context) error {
+	_, err := m.docker.ContainerStop(ctx, m.container.GetContainerID(), client.ContainerStopOptions{Timeout: new(stopSeconds)})
+	return m.wrap("stop", err)
+}
+
+// Start starts a server that was stopped or killed, at the same address, and waits until
 // it serves.
 func (m *machine) Start(ctx context.Context) error {
 	_, err := m.docker.ContainerStart(ctx, m.container.GetContainerID(), client.ContainerStartOptions{})
