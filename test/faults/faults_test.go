@@ -21,7 +21,7 @@ var (
 type scenario struct {
 	name  string // as -faults.rows names it
 	title string // as the table prints it
-	group string // rows of one subject: kafka, judge, datadog, store, input, probe
+	group string // rows of one subject: kafka, network, machine, judge, datadog, store, input, probe
 	ci    bool   // continuous integration runs it
 	run   func(*world)
 }
@@ -29,6 +29,8 @@ type scenario struct {
 // The groups.
 const (
 	groupKafka   = "kafka"
+	groupNetwork = "network"
+	groupMachine = "machine"
 	groupJudge   = "judge"
 	groupDatadog = "datadog"
 	groupStore   = "store"
@@ -46,7 +48,7 @@ const (
 func scenarios() []scenario {
 	return slices.Concat(
 		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(), clientRows(),
-		judgeRows(), datadogRows(), storeRows(), inputRows(), probeRows(),
+		networkRows(), networkClusterRows(), machineRows(), judgeRows(), certificateRows(), datadogRows(), storeRows(), inputRows(), probeRows(),
 	)
 }
 

@@ -64,6 +64,7 @@ func poisons() []poison {
 func poisonRow(w *world) {
 	const each, good = 20, 600
 	w.begin(8, "A")
+	w.workers["A"].fault()
 	expected := map[string]letter{}
 	w.publish(good / 2)
 	for range each {
@@ -89,6 +90,7 @@ func poisonRow(w *world) {
 	}
 	w.publish(good / 2)
 	w.settled()
+	w.tells(w.workers["A"], "200", "message put aside as a dead letter: malformed")
 	w.balanced("A")
 	w.finish()
 	w.nothingRepeated()

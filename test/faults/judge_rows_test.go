@@ -33,6 +33,8 @@ type judgeFault struct {
 	perEvent int
 	// silent: only the timeout of a call ends it.
 	silent bool
+	// says is a part of what the log has as the cause.
+	says string
 }
 
 // judgeRows are about the server that judges ask.
@@ -41,23 +43,23 @@ func judgeRows() []scenario {
 	down := []eval.Reason{eval.ReasonUnavailable, eval.ReasonBreakerOpen}
 	silent := []eval.Reason{eval.ReasonTimeout, eval.ReasonBreakerOpen}
 	faults := []judgeFault{
-		{name: "judge-429", title: "model answers 429", ci: true, spoil: status(429, nil), reasons: []eval.Reason{eval.ReasonRateLimited}, retried: true, perEvent: attempts},
+		{name: "judge-429", title: "model answers 429", ci: true, spoil: status(429, nil), reasons: []eval.Reason{eval.ReasonRateLimited}, retried: true, says: "status 429", perEvent: attempts},
 		{
 			name: "judge-429-after", title: "model answers 429 with Retry-After: 1", spoil: status(429, http.Header{"Retry-After": {"1"}}),
-			reasons: []eval.Reason{eval.ReasonRateLimited}, retried: true, pause: time.Second, perEvent: attempts,
+			reasons: []eval.Reason{eval.ReasonRateLimited}, retried: true, pause: time.Second, says: "status 429", perEvent: attempts,
 		},
-		{name: "judge-500", title: "model answers 500", ci: true, spoil: status(500, nil), reasons: down, retried: true, breaks: true, perEvent: attempts},
-		{name: "judge-hang", title: "model hangs", spoil: hang, reasons: silent, retried: true, breaks: true, perEvent: attempts, silent: true},
-		{name: "judge-half", title: "model's connection is cut in the reply", spoil: half, reasons: down, retried: true, breaks: true, perEvent: attempts},
-		{name: "judge-hidden", title: "model answers 200 with an error in it", spoil: body(`{"error":{"message":"upstream failed","type":"server_error","code":"502"}}`), reasons: down, retried: true, breaks: true, perEvent: attempts},
-		{name: "judge-garbage", title: "model answers 200 with garbage", spoil: body("<html>\x00\xff gateway</html>"), reasons: down, retried: true, breaks: true, perEvent: attempts},
+		{name: "judge-500", title: "model answers 500", ci: true, spoil: status(500, nil), reasons: down, retried: true, breaks: true, says: "status 500", perEvent: attempts},
+		{name: "judge-hang", title: "model hangs", spoil: hang, reasons: silent, retried: true, breaks: true, says: "no answer within", perEvent: attempts, silent: true},
+		{name: "judge-half", title: "model's connection is cut in the reply", spoil: half, reasons: down, retried: true, breaks: true, says: "the reply was cut off", perEvent: attempts},
+		{name: "judge-hidden", title: "model answers 200 with an error in it", spoil: body(`{"error":{"message":"upstream failed","type":"server_error","code":"502"}}`), reasons: down, retried: true, breaks: true, says: "code 502", perEvent: attempts},
+		{name: "judge-garbage", title: "model answers 200 with garbage", spoil: body("<html>\x00\xff gateway</html>"), reasons: down, retried: true, breaks: true, says: "reply is not a completion", perEvent: attempts},
 		// A model that ignores the format is asked once more by the judge, and on a
 		// lower rung.
-		{name: "judge-prose", title: "model answers in prose", spoil: prose, reasons: []eval.Reason{eval.ReasonUnparsable}, retried: true, answers: true, perEvent: 4},
-		{name: "judge-huge", title: "model's reply has 10 MB", ci: true, spoil: huge, reasons: []eval.Reason{eval.ReasonUnparsable}, perEvent: 1},
-		{name: "judge-tls", title: "model's connection is cut in the TLS handshake", reasons: down, retried: true, breaks: true, perEvent: attempts},
-		{name: "judge-cut", title: "model's connection is cut before the reply", spoil: cut, reasons: down, retried: true, breaks: true, perEvent: attempts},
-		{name: "judge-drip", title: "model answers a byte a second", spoil: drip, reasons: silent, retried: true, breaks: true, perEvent: attempts, silent: true},
+		{name: "judge-prose", title: "model answers in prose", spoil: prose, reasons: []eval.Reason{eval.ReasonUnparsable}, retried: true, answers: true, says: "ignored by the model", perEvent: 4},
+		{name: "judge-huge", title: "model's reply has 10 MB", ci: true, spoil: huge, reasons: []eval.Reason{eval.ReasonUnparsable}, says: "reply far above max_tokens", perEvent: 1},
+		{name: "judge-tls", title: "model's connection is cut in the TLS handshake", reasons: down, retried: true, breaks: true, says: "no answer: ", perEvent: attempts},
+		{name: "judge-cut", title: "model's connection is cut before the reply", spoil: cut, reasons: down, retried: true, breaks: true, says: "the connection was closed", perEvent: attempts},
+		{name: "judge-drip", title: "model answers a byte a second", spoil: drip, reasons: silent, retried: true, breaks: true, says: "no answer within", perEvent: attempts, silent: true},
 	}
 	var rows []scenario
 	for _, f := range faults {
@@ -80,6 +82,8 @@ func (f judgeFault) row(w *world) {
 	sink := w.reportTo()
 	w.config["models"] = fmt.Sprintf(`{default: {base_url: "MODEL", api_key: none, requests_per_minute: 0, concurrency: %d, timeout: %s}}`, judgesInFlight, f.timeout())
 	w.begin(8, "A")
+	a := w.workers["A"]
+	a.fault()
 
 	from := len(w.ledger.published)
 	f.fault(front, few, func(nth int) bool { return nth%20 == 0 })
@@ -87,7 +91,7 @@ func (f judgeFault) row(w *world) {
 	w.settled()
 	some := w.became(w.sound(from))
 	w.note("a few: %s", tally(some))
-	if opened := w.workers["A"].logged("model is down: judges answer with errors without calling it"); opened != nil {
+	if opened := a.logged("model is down: judges answer with errors without calling it"); opened != nil {
 		w.note("the breaker opened, last by a call that ended as %v", opened["reason"])
 	}
 	f.boundFew(w, some)
@@ -101,6 +105,7 @@ func (f judgeFault) row(w *world) {
 	lasted, calls := time.Since(broken), front.since(broken)
 	all := w.became(w.sound(from))
 	w.note("all: %s in %d calls", tally(all), calls)
+	w.tells(a, "200", f.says) // it stays ready: others would not get answers either
 	f.boundAll(w, all, events, calls, lasted)
 	counted := map[string]int{}
 	for _, m := range sink.Metrics() {

@@ -17,6 +17,9 @@ func brokerRows() []scenario {
 // backLimit is how soon workers must consume again when a broker is back.
 const backLimit = 30 * time.Second
 
+// noAnswer is what workers say of a broker that is silent.
+const noAnswer = "no answer in time"
+
 // pause freezes the broker, and makes sure that the next row finds it running.
 func (w *world) pause() {
 	w.t.Helper()
@@ -29,8 +32,11 @@ func brokerKillRow(w *world) {
 	w.begin(8, "A", "B")
 	w.publish(8000)
 	w.answered(1000)
+	a := w.workers["A"]
+	a.fault()
 	w.must(w.kafka.Kill(w.t.Context()))
 	killed := time.Now()
+	w.tells(a, w.kafka.Addr(), w.kafka.Addr())
 	w.must(w.kafka.Start(w.t.Context()))
 	back := time.Now()
 	w.row.recover = w.resumed(back)
@@ -47,8 +53,12 @@ func brokerPauseRow(w *world) {
 	w.publish(8000)
 	w.answered(1000)
 	answers := w.model.answers()
+	a := w.workers["A"]
+	a.fault()
 	w.pause()
-	w.lasting(lasts)
+	paused := time.Now()
+	w.tells(a, noAnswer, noAnswer)
+	w.lasting(lasts - time.Since(paused))
 	during := w.model.answers() - answers
 	w.must(w.kafka.Unpause(w.t.Context()))
 	w.row.recover = w.resumed(time.Now())

@@ -80,11 +80,13 @@ func quotaRow(w *world) {
 		shortest = 9 * time.Second // a worker that starts takes half of that without a quota
 	)
 	w.setQuota(client, perSec)
+	w.allSound = true
 	w.kafkaConfig(256, "client_id: "+client, "max_in_flight_bytes: 67108864")
 	w.open(8)
 	w.publish(events)
 	began := time.Now()
 	a := w.start("A")
+	a.fault()
 	down, seen := 0, 0
 	w.eventually("all events are evaluated", func() bool {
 		if s, ok := a.status(); ok && s.Consumer.Joined {
@@ -94,6 +96,7 @@ func quotaRow(w *world) {
 		return w.model.answers() >= len(w.ledger.published)-len(w.ledger.broken)
 	})
 	took := time.Since(began)
+	w.tells(a, "200", "")
 	w.finish()
 	w.nothingRepeated()
 	interrupted := len(a.linesOf("fetching interrupted; trying again"))

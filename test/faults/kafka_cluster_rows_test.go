@@ -20,8 +20,12 @@ func clusterRows() []scenario {
 // cluster connects to a cluster of three brokers of its own.
 func (w *world) cluster() *containers.Cluster {
 	w.t.Helper()
-	const replicas = 3
-	cluster, err := containers.StartCluster(w.t.Context(), replicas, kafkaConfig())
+	return w.newCluster(kafkaConfig())
+}
+
+func (w *world) newCluster(cfg containers.KafkaConfig) *containers.Cluster {
+	w.t.Helper()
+	cluster, err := containers.StartCluster(w.t.Context(), replicas, cfg)
 	w.must(err)
 	w.t.Cleanup(func() {
 		if err := cluster.Close(); err != nil {
@@ -33,6 +37,9 @@ func (w *world) cluster() *containers.Cluster {
 	w.replicas = replicas
 	return cluster
 }
+
+// replicas is the number of brokers of a cluster, and of the replicas of its topics.
+const replicas = 3
 
 // clusterRow kills one of three brokers under load, while applications go on
 // publishing, and moves its partitions back to it when it has returned.
@@ -46,12 +53,15 @@ func clusterRow(w *world) {
 	victim := w.leaders()[0]
 	led := w.led(victim)
 	broker := cluster.Brokers[victim-1]
+	a := w.workers["A"]
+	a.fault()
 	w.must(broker.Kill(ctx))
 	killed := time.Now()
 	before := len(w.ledger.published)
 	w.publish(2000) // which no worker has fetched ahead
 	w.eventually("others lead", func() bool { return len(w.leaders()) == 8 && w.led(victim) == 0 })
 	w.row.recover = w.reached(w.ledger.published[before:], killed)
+	w.tells(a, "200", broker.Addr())
 
 	w.must(broker.Start(ctx))
 	w.publish(6000)
@@ -79,7 +89,8 @@ func clusterHangRow(w *world) {
 	w.publish(4000)
 	w.answered(500)
 
-	first := cluster.Brokers[0]
+	first, b := cluster.Brokers[0], w.workers["B"]
+	b.fault()
 	w.must(first.Pause(ctx))
 	w.t.Cleanup(func() { _ = first.Unpause(context.WithoutCancel(ctx)) }) // usually it is already
 	w.eventually("others lead", func() bool { return len(w.leaders()) == 8 && w.led(1) == 0 })
@@ -89,6 +100,7 @@ func clusterHangRow(w *world) {
 	before := len(w.ledger.published)
 	w.publish(2000)
 	w.row.recover = w.reached(w.ledger.published[before:], replaced)
+	w.tells(b, "200", first.Addr())
 	w.must(first.Unpause(ctx))
 	w.publish(2000)
 	w.finish()

@@ -55,9 +55,14 @@ func recreatedRow(after time.Duration) func(*world) {
 		w.settled()
 		w.eventually("all is committed", func() bool { return w.uncommitted() == 0 })
 		w.readTopic()
+		a := w.workers["A"]
+		a.fault()
 		w.deleteTopic()
 		deleted := time.Now()
-		w.lasting(after)
+		if after > 0 {
+			w.tells(a, "topic "+w.topic+" does not exist", "does not exist")
+		}
+		w.lasting(after - time.Since(deleted))
 		w.createTopic(8)
 		made := time.Now()
 		w.note("away for %.1f s", made.Sub(deleted).Seconds())

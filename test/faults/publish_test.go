@@ -14,8 +14,8 @@ import (
 // brokenEvery is how often publish sends a broken event, for the dead-letter topic.
 const brokenEvery = 500
 
-// publish publishes n events as an application does, some of them broken, and
-// returns when the brokers have them.
+// publish publishes n events as an application does, some of them broken unless all
+// are to be sound, and returns when the brokers have them.
 func (w *world) publish(n int) {
 	w.t.Helper()
 	em, err := emitter.New(emitter.Config{Brokers: w.brokers, Topic: w.topic, Block: true})
@@ -26,7 +26,7 @@ func (w *world) publish(n int) {
 	for range n {
 		id := idNumber(len(w.ledger.published) + 1)
 		w.ledger.published = append(w.ledger.published, id)
-		if len(w.ledger.published)%brokenEvery == 0 {
+		if !w.allSound && len(w.ledger.published)%brokenEvery == 0 {
 			w.ledger.broken[id] = true
 			broken = append(broken, brokenEvent(id))
 			continue

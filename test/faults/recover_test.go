@@ -104,3 +104,14 @@ func (w *world) atStake(worker string, until time.Time, last time.Duration) int 
 	}
 	return n
 }
+
+// finished counts the events that workers evaluated between two times.
+func (w *world) finished(from, to time.Time, workers ...string) int {
+	n := 0
+	for _, c := range w.model.log() {
+		if slices.Contains(workers, c.worker) && c.answered.After(from) && c.answered.Before(to) {
+			n++
+		}
+	}
+	return n
+}

@@ -14,6 +14,7 @@ type suite struct {
 	t      *testing.T
 	binary string
 	kafka  *containers.Kafka // started by the first row that needs it
+	detour *forwarder        // another way to it
 
 	postgres *containers.Postgres // likewise
 }
@@ -33,11 +34,15 @@ func newSuite(t *testing.T) *suite {
 // restores what it kills or pauses.
 func (s *suite) broker(ctx context.Context) (*containers.Kafka, error) {
 	if s.kafka == nil {
-		k, err := containers.StartKafka(ctx, kafkaConfig())
+		detour := newForwarder(s.t, "127.0.0.1:0")
+		cfg := kafkaConfig()
+		cfg.Detour = func(int) string { return detour.addr }
+		k, err := containers.StartKafka(ctx, cfg)
 		if err != nil {
 			return nil, err
 		}
-		s.kafka = k
+		detour.towards(k.Behind())
+		s.kafka, s.detour = k, detour
 		s.t.Cleanup(func() {
 			if err := k.Close(); err != nil {
 				s.t.Error(err)

@@ -94,8 +94,12 @@ func (w *world) start(name string) *worker {
 
 // configuration returns the file of one worker.
 func (w *world) configuration(name, dir string) string {
-	quoted := make([]string, len(w.brokers))
-	for i, b := range w.brokers {
+	entry := w.entry
+	if entry == nil {
+		entry = w.brokers
+	}
+	quoted := make([]string, len(entry))
+	for i, b := range entry {
 		quoted[i] = strconv.Quote(b)
 	}
 	fill := strings.NewReplacer("NAME", name, "DIR", dir, "MODEL", w.model.endpoint(name), "BROKERS", strings.Join(quoted, ", "))

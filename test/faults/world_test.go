@@ -33,6 +33,7 @@ type world struct {
 	suite   *suite
 	kafka   *containers.Kafka // nil for a world with a cluster of its own
 	brokers []string
+	entry   []string // the brokers' addresses for workers, when they are others
 	client  *kafka.Client
 	topic   string
 	group   string
@@ -47,6 +48,10 @@ type world struct {
 
 	replicas    int // of the topic
 	topicConfig []kafka.ConfigEntry
+
+	// allSound: no broken event is published, because its dead letter would be the first
+	// thing that a worker says.
+	allSound bool
 
 	// memory bounds the resident memory of a worker, in bytes.
 	memory int64
