@@ -402,7 +402,7 @@ type pooledTransport struct {
 	failures int
 	closed   int  // times that idle connections were closed
 	last     bool // the last request asked for the end of its connection
-	fault    error
+	fault    syscall.Errno
 }
 
 func (p *pooledTransport) CloseIdleConnections() { p.closed++ }
@@ -410,7 +410,7 @@ func (p *pooledTransport) CloseIdleConnections() { p.closed++ }
 func (p *pooledTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if p.last = r.Close; p.failures > 0 {
 		p.failures--
-		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", p.fault.(syscall.Errno))}
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", p.fault)}
 	}
 	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(said(onePass)))}, nil
 }

@@ -23,6 +23,7 @@ func (w *world) cluster() *containers.Cluster {
 	return w.newCluster(kafkaConfig())
 }
 
+// newCluster connects to a new cluster, which has the topic of dead letters.
 func (w *world) newCluster(cfg containers.KafkaConfig) *containers.Cluster {
 	w.t.Helper()
 	cluster, err := containers.StartCluster(w.t.Context(), replicas, cfg)
@@ -35,6 +36,9 @@ func (w *world) newCluster(cfg containers.KafkaConfig) *containers.Cluster {
 	w.connect(cluster.Addrs()...)
 	w.topicConfig = []kafka.ConfigEntry{{ConfigName: "min.insync.replicas", ConfigValue: "2"}}
 	w.replicas = replicas
+	letters := kafka.TopicConfig{Topic: w.topic + ".dead", NumPartitions: 1, ReplicationFactor: w.replicas}
+	_, err = w.client.CreateTopics(w.t.Context(), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{letters}}) // else the broker's default is one replica
+	w.must(err)
 	return cluster
 }
 
@@ -82,9 +86,6 @@ func clusterRow(w *world) {
 func clusterHangRow(w *world) {
 	ctx := w.t.Context()
 	cluster := w.cluster()
-	letters := kafka.TopicConfig{Topic: w.topic + ".dead", NumPartitions: 1, ReplicationFactor: w.replicas}
-	_, err := w.client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{letters}}) // else the broker's default is one replica
-	w.must(err)
 	w.begin(8, "A", "B")
 	w.publish(4000)
 	w.answered(500)
