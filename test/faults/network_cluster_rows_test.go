@@ -74,7 +74,7 @@ func (w *world) createTopicAway(from, partitions int) {
 		err = errors.Join(res.Errors[w.topic])
 	}
 	w.must(err)
-	w.eventually("topic "+w.topic+" is known", func() bool { return len(w.leaders()) == partitions })
+	w.known(partitions)
 	w.eventually("others lead", func() bool { return w.led(from) == 0 })
 }
 

@@ -20,7 +20,19 @@ func (w *world) createTopic(partitions int) {
 		}}})
 		return err == nil && res.Errors[w.topic] == nil // a topic that was just deleted exists for a while
 	})
-	w.eventually("topic "+w.topic+" is known", func() bool { return len(w.leaders()) == partitions })
+	w.known(partitions)
+}
+
+// known waits until all partitions of the topic have leaders that know it.
+func (w *world) known(partitions int) {
+	w.t.Helper()
+	w.eventually("topic "+w.topic+" is known", func() bool {
+		if len(w.leaders()) != partitions {
+			return false
+		}
+		ends, ok := w.tryEnds(w.topic)
+		return ok && len(ends) == partitions
+	})
 }
 
 // deleteTopic deletes the world's topic.
