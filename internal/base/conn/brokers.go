@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -25,7 +26,8 @@ const (
 // hangs or whose machine is gone costs a timeout: together more than a member may be
 // away, so that the group would never settle.
 type brokers struct {
-	cfg Config
+	cfg   Config
+	letIn atomic.Bool // one of them has served a request that needs the right settings
 
 	mu     sync.Mutex
 	silent map[string]time.Time // since when; guarded by mu
@@ -42,6 +44,9 @@ func (b *brokers) dial(open openFunc) func(ctx context.Context, network, address
 		limited, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		c, err := open(limited, network, address)
+		if err == nil {
+			c.letIn = &b.letIn
+		}
 		if err == nil && b.cfg.SASL.Mechanism != "" {
 			// The login replaces ask: until it is done, a broker answers nothing but
 			// the requests that kafka-go makes for it.

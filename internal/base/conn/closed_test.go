@@ -94,3 +94,29 @@ func ask(c *conn, far net.Conn, key protocol.ApiKey, answer bool) error {
 	<-ended
 	return err
 }
+
+// TestSettingsThatWorked: once a broker has served these settings, another one that closes
+// connections is not said to want others.
+func TestSettingsThatWorked(t *testing.T) {
+	t.Parallel()
+	b := newBrokers(Config{})
+	for _, tt := range []struct {
+		answered bool
+		want     string
+	}{
+		{false, "it may want TLS or a login"}, {true, "has closed the connection"}, {false, "without an answer; it may be stopping or starting"},
+	} {
+		near, far := net.Pipe()
+		c := &conn{Conn: near, addr: "kafka:9092", letIn: &b.letIn}
+		c.loginDone.Store(true)
+		if tt.answered {
+			if err := ask(c, far, protocol.Metadata, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := ask(c, far, protocol.Metadata, false); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%v, want %q in it", err, tt.want)
+		}
+		_ = near.Close()
+	}
+}

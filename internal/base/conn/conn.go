@@ -66,6 +66,8 @@ type conn struct {
 	// wanted: a request was sent that only a client may make that is let in; served: it
 	// was answered. A broker that wants TLS or a login ends the connection before that.
 	wanted, served atomic.Bool
+	// letIn: a broker has served some connection with these settings; nil: unknown.
+	letIn *atomic.Bool
 	// lastRead is when the broker last sent something, in nanoseconds since 1970, and
 	// idle is how long nothing was sent before the request after that.
 	lastRead, idle atomic.Int64
@@ -143,6 +145,9 @@ func (c *conn) noteRead() {
 	}
 	if c.wanted.Load() && !c.served.Load() {
 		c.served.Store(true)
+		if c.letIn != nil {
+			c.letIn.Store(true)
+		}
 	}
 }
 
@@ -183,7 +188,11 @@ func (c *conn) explain(err error) error {
 		c.cfg.explainCertificate(access, c.certRequested)
 		return access
 	case closed:
-		return &brokerError{text: "broker " + c.addr + " closes the connection without an answer" + c.cfg.wants(), err: io.ErrUnexpectedEOF}
+		why := c.cfg.wants()
+		if c.letIn != nil && c.letIn.Load() { // so the settings are right
+			why = "; it may be stopping or starting"
+		}
+		return &brokerError{text: "broker " + c.addr + " closes the connection without an answer" + why, err: io.ErrUnexpectedEOF}
 	}
 	return err
 }
