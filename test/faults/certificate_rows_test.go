@@ -86,14 +86,14 @@ func certBrokerRow(w *world) {
 	w.row.recover = w.resumed(renewed)
 	w.joined(8, "A", "B", "C")
 	w.finish()
-	stake := w.finished(ended.Add(-2*commitInterval), renewed.Add(lastCommit), "A", "B")
+	stake := w.finished(ended.Add(-2*commitInterval), renewed.Add(revokeDrain), "A", "B")
 	w.note("%d at stake", stake)
 	w.bound(w.row.repeated <= stake, "%d repeated, more than the %d that could not be committed", w.row.repeated, stake)
 	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
-// lastCommit is how long a worker tries to commit before it lets go of its partitions.
-const lastCommit = 3 * time.Second
+// revokeDrain is the default of kafka.revoke_drain.
+const revokeDrain = time.Second
 
 // certificateOver is in what workers say of a broker's certificate that has ended.
 const certificateOver = "certificate has expired"

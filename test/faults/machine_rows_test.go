@@ -68,11 +68,8 @@ func stoppedRow(w *world) {
 	stake := w.finished(stopped.Add(-2*commitInterval), stopped, "A") + 2*inFlightDefault
 	w.bound(w.row.repeated <= stake, "%d repeated, more than the %d at stake", w.row.repeated, stake)
 	w.note("at most %d at stake", stake)
-	w.within(w.row.recover, takeOverAfterKill+slowest, "taken over after %.1f s")
+	w.within(w.row.recover, backLimit, "taken over after %.1f s") // its places in flight are taken by slow calls
 }
-
-// slowest is the longest that slowLatency takes: only then may a place in flight be free.
-const slowest = 4 * time.Second
 
 // inFlightDefault is the number of events that a worker of these rows has in flight.
 const inFlightDefault = 32
