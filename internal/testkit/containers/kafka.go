@@ -109,7 +109,7 @@ func newBroker(ctx context.Context, cfg KafkaConfig, m member) (*Kafka, error) {
 		Files:        cfg.Files,
 		WaitingFor:   wait.ForLog("Kafka Server started").WithStartupTimeout(startTimeout),
 	}
-	req.HostConfigModifier = bind(ports)
+	req.HostConfigModifier = bindAll(ports)
 	if m.network != "" {
 		req.Networks = []string{m.network}
 		req.NetworkAliases = map[string][]string{m.network: {m.host}}

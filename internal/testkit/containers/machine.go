@@ -57,8 +57,12 @@ func freePort(ctx context.Context) (int, error) {
 	return l.Addr().(*net.TCPAddr).Port, l.Close()
 }
 
-// bind binds ports of a container (the keys) to ports of this machine.
-func bind(ports map[int]int) func(*container.HostConfig) {
+func bind(inside, outside int) func(*container.HostConfig) {
+	return bindAll(map[int]int{inside: outside})
+}
+
+// bindAll binds ports of a container (the keys) to ports of this machine.
+func bindAll(ports map[int]int) func(*container.HostConfig) {
 	return func(host *container.HostConfig) {
 		host.PortBindings = network.PortMap{}
 		for inside, outside := range ports {

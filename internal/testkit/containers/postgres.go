@@ -38,7 +38,7 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 	c, err := postgres.Run(ctx, PostgresImage,
 		postgres.WithPassword(p.password),
 		testcontainers.WithLogger(log.NewNoopLogger()),
-		testcontainers.WithHostConfigModifier(bind(map[int]int{postgresPort: port})),
+		testcontainers.WithHostConfigModifier(bind(postgresPort, port)),
 		// Enough connections for many tests at once. Without a command of ours the
 		// module would turn off fsync.
 		testcontainers.WithCmd("postgres", "-c", "max_connections=300"),
