@@ -3,16 +3,17 @@
 //
 //	var kafka outage.Outage
 //	if err := send(); err != nil {
-//		if n, ok := kafka.Fail(err); ok {
-//			log.Warn("kafka accepts no events", "error", err, "count", n)
+//		if seen, ok := kafka.Fail(err); ok {
+//			log.Warn("kafka accepts no events", "error", err, seen.Attr())
 //		}
-//	} else if since, was := kafka.End(); was {
-//		log.Info("kafka accepts events again", "down_for", time.Since(since))
+//	} else if since, told := kafka.End(); told {
+//		log.Info("kafka accepts events again", "after", time.Since(since))
 //	}
 //
 // An outage whose cause changes goes on, but the time that Now returns is that of the
 // present cause, so that a message never pairs a new trouble with an old time.
 //
-// A [Limiter] alone is for trouble that has no end, such as refused requests. Both
+// A [Limiter] alone is for trouble that has no end, such as refused requests. A
+// [Handler] bounds what a whole program, or a part of it, writes to its log. The first two
 // are usable as zero values, safe for concurrent use, and start no goroutine.
 package outage

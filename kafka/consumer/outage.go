@@ -92,8 +92,8 @@ func (c *Consumer) noteRefusal(err error) bool {
 	if refused == nil {
 		return false
 	}
-	if n, ok := c.refusal.add(refused, c.isJoined()); ok {
-		c.log.Error("Kafka does not let this worker in; trying again", keyError, refused, keyCount, n)
+	if seen, ok := c.refusal.add(refused, c.isJoined()); ok {
+		c.log.Error("Kafka does not let this worker in; trying again", keyError, refused, seen.Attr())
 	}
 	return true
 }
@@ -129,13 +129,12 @@ func (s *refusalState) over(r *refusal, joined bool) bool {
 }
 
 // add records a refusal, and reports whether to log it.
-func (s *refusalState) add(err *conn.AccessError, joined bool) (count int, log bool) {
+func (s *refusalState) add(err *conn.AccessError, joined bool) (seen outage.Tally, log bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	r := s.reasons[err.Cause()]
-	begins := r == nil || s.over(r, joined)
-	if begins {
+	if r == nil || s.over(r, joined) {
 		r = &refusal{since: now}
 		if s.reasons == nil {
 			s.reasons = make(map[string]*refusal)
@@ -143,10 +142,9 @@ func (s *refusalState) add(err *conn.AccessError, joined bool) (count int, log b
 		s.reasons[err.Cause()] = r
 	}
 	r.err, r.last, s.newest = err, now, r
-	if count, log = s.log.Allow(); log || !begins {
-		return count, log
-	}
-	return s.log.Flush(true)
+	seen, log = s.log.AllowErr(err)
+	seen.Since = r.since
+	return seen, log
 }
 
 // end records that this worker was let in.
@@ -155,7 +153,7 @@ func (s *refusalState) end() {
 	defer s.mu.Unlock()
 	clear(s.reasons)
 	s.newest = nil
-	s.log.Reset()
+	s.log.Over()
 }
 
 // endOf records that a request succeeded that was refused with err before.
