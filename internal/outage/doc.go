@@ -13,7 +13,6 @@
 // An outage whose cause changes goes on, but the time that Now returns is that of the
 // present cause, so that a message never pairs a new trouble with an old time.
 //
-// A [Limiter] alone is for trouble that has no end, such as refused requests. A
-// [Handler] bounds what a whole program, or a part of it, writes to its log. The first two
+// A [Limiter] alone is for trouble that has no end, such as refused requests. Both
 // are usable as zero values, safe for concurrent use, and start no goroutine.
 package outage

@@ -1,4 +1,4 @@
-package outage
+package cli
 
 import (
 	"context"
@@ -7,24 +7,23 @@ import (
 	"time"
 )
 
-// Handler bounds the lines of a log: of those with the same message and level, the first
-// few of each [Interval] pass, and the next one after that says how many were left out. It
-// is for what happens often although each line is worth reading, such as a rebalance, and
-// for code that writes a line whenever something fails. Lines below INFO pass: whoever asks
-// for them wants all.
+// limitedHandler bounds the lines of a log: of those with the same message and level, the
+// first few of each minute pass, and the next one after that says how many were left out.
+// Most troubles are a line a minute by themselves, by package outage; this is for what is
+// worth a line each time, such as a rebalance or a reload, and for code that writes a line
+// whenever something fails. Lines below INFO pass: whoever asks for them wants all.
 //
-// A line that lines were left out before has the attribute left_out, with their number; a
-// warning or an error that has no attribute count has count and since instead, as if a
-// [Limiter] had let it through.
-type Handler struct {
+// A line that others were left out before has the attribute left_out, with their number; a
+// warning or an error that has no attribute count has count and since instead.
+type limitedHandler struct {
 	next  slog.Handler
 	lines *lines
 }
 
-// NewHandler returns a handler that passes at most perInterval lines with the same message
-// and level in an Interval.
-func NewHandler(next slog.Handler, perInterval int) *Handler {
-	return &Handler{next, &lines{most: perInterval, of: map[line]*window{}}}
+// LimitLines returns a log that writes at most perMinute lines a minute with the same message
+// and level.
+func LimitLines(log *slog.Logger, perMinute int) *slog.Logger {
+	return slog.New(&limitedHandler{log.Handler(), &lines{most: perMinute, of: map[line]*window{}}})
 }
 
 // lines counts lines by message.
@@ -43,7 +42,7 @@ type line struct {
 	message string
 }
 
-// window is an Interval of one message.
+// window is a minute of one message.
 type window struct {
 	began   time.Time
 	passed  int
@@ -52,12 +51,12 @@ type window struct {
 }
 
 // Enabled reports whether the next handler wants lines of the level.
-func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
+func (h *limitedHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.next.Enabled(ctx, level)
 }
 
 // Handle passes a line on, or leaves it out.
-func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
+func (h *limitedHandler) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level < slog.LevelInfo {
 		return h.next.Handle(ctx, r)
 	}
@@ -68,7 +67,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if leftOut > 0 || r.Level >= slog.LevelWarn && h.lines.most == 1 {
 		r = r.Clone()
 		if r.Level >= slog.LevelWarn && !counted(r) {
-			r.AddAttrs(Tally{leftOut + 1, since}.Attr())
+			r.AddAttrs(slog.Int("count", leftOut+1), slog.Time("since", since))
 		} else if leftOut > 0 {
 			r.AddAttrs(slog.Int("left_out", leftOut))
 		}
@@ -89,7 +88,7 @@ func (l *lines) pass(of line, now time.Time) (leftOut int, since time.Time, ok b
 		w = &window{began: now}
 		l.of[of] = w
 	}
-	if now.Sub(w.began) >= Interval {
+	if now.Sub(w.began) >= time.Minute {
 		w.began, w.passed = now, 0
 	}
 	if w.passed >= l.most {
@@ -123,11 +122,11 @@ func counted(r slog.Record) (found bool) {
 }
 
 // WithAttrs returns a handler that shares the bound.
-func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &Handler{h.next.WithAttrs(attrs), h.lines}
+func (h *limitedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return &limitedHandler{h.next.WithAttrs(attrs), h.lines}
 }
 
 // WithGroup returns a handler that shares the bound.
-func (h *Handler) WithGroup(name string) slog.Handler {
-	return &Handler{h.next.WithGroup(name), h.lines}
+func (h *limitedHandler) WithGroup(name string) slog.Handler {
+	return &limitedHandler{h.next.WithGroup(name), h.lines}
 }
