@@ -212,6 +212,7 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 				c.outage.Fail(err)
 			}
 			if seen, ok := c.joinLog.AllowErr(err); ok {
+				seen.Since = since(&c.outage, seen.Since)
 				c.log.Warn("group not joined; trying again", keyError, err, seen.Attr())
 			}
 			continue

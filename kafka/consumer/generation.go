@@ -248,6 +248,7 @@ func (g *generation) commit(ctx context.Context) error {
 			g.c.outage.Fail(shown)
 		}
 		if seen, ok := g.c.commitLog.AllowErr(shown); ok {
+			seen.Since = since(&g.c.outage, seen.Since)
 			g.c.log.Warn("offsets not committed; trying again", keyGeneration, g.gen.ID, keyError, shown, seen.Attr())
 		}
 	}

@@ -149,6 +149,7 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 			shown := c.describe(err)
 			c.outage.Fail(shown)
 			if seen, ok := c.joinLog.AllowErr(shown); ok {
+				seen.Since = since(&c.outage, seen.Since)
 				c.log.Warn("beginning of the group not set; trying again", keyError, shown, seen.Attr())
 			}
 		}

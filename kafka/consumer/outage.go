@@ -36,6 +36,15 @@ func isOutage(err error) bool {
 	return true
 }
 
+// since returns since when an outage has its present cause, as the status page says it, so that
+// the log says the same; without an outage it returns known.
+func since(o *outage.Outage, known time.Time) time.Time {
+	if began, err := o.Now(); err != nil {
+		return began
+	}
+	return known
+}
+
 // refreshMetadata makes kafka-go ask again where brokers and leaders are, after a
 // request that may have failed because they moved: by itself it waits for metadataTTL.
 func (c *Consumer) refreshMetadata(err error) {

@@ -98,6 +98,7 @@ func (g *generation) readPartition(ctx context.Context, p *partition) {
 		p.outage.Fail(err)
 		if !g.c.noteRefusal(err) {
 			if seen, ok := g.c.fetchLog.AllowErr(err); ok {
+				seen.Since = since(&p.outage, seen.Since)
 				g.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, seen.Attr())
 			}
 		}

@@ -91,6 +91,9 @@ func (g *generation) countPartitions(ctx context.Context) (partitions int, known
 	}
 	g.c.topicMissing.CompareAndSwap(nil, new(time.Now()))
 	if seen, ok := g.c.topicLog.Allow(); ok {
+		if missing := g.c.topicMissing.Load(); missing != nil {
+			seen.Since = *missing // as the status page says it
+		}
 		g.c.log.Warn("topic does not exist: nothing is consumed until it is made; create it, or correct kafka.topic", seen.Attr())
 	}
 	return 0, true

@@ -120,7 +120,7 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 // waitRetry logs a failed attempt, at most once a minute, and waits for the next.
 // It reports false when ctx ended first.
 func (c *Consumer) waitRetry(ctx context.Context, r *retries, m *event.Message, attempts int, err error) bool {
-	if seen, ok := r.log.AllowErr(err); ok {
+	if seen, ok := r.failed(err); ok {
 		c.log.Warn("messages in flight are held up; trying again", "cause", r.cause, keyPartition, m.Partition, keyOffset, m.Offset, "attempts", attempts,
 			keyReason, string(eval.ReasonOf(err)), keyError, err, seen.Attr())
 	}
@@ -135,6 +135,17 @@ type retries struct {
 	mu    sync.Mutex
 	count int
 	since time.Time // when the first of those held up began to wait
+	err   error     // of the last attempt
+}
+
+// failed records a failed attempt, and reports whether to log it.
+func (r *retries) failed(err error) (seen outage.Tally, log bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
+	seen, log = r.log.AllowErr(err)
+	seen.Since = r.since
+	return seen, log
 }
 
 // enter counts a message until leave is called. It logs when none is held up any more.
@@ -142,7 +153,7 @@ func (r *retries) enter(log *slog.Logger) (leave func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.count == 0 {
-		r.since = time.Now()
+		r.since, r.err = time.Now(), nil
 	}
 	r.count++
 	return func() {
@@ -157,11 +168,12 @@ func (r *retries) enter(log *slog.Logger) (leave func()) {
 	}
 }
 
-// current returns the number of messages held up, and since when.
-func (r *retries) current() (count int, since time.Time) {
+// current returns the number of messages held up, since when, and why the last attempt failed;
+// nil before the first has.
+func (r *retries) current() (count int, since time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.count, r.since
+	return r.count, r.since, r.err
 }
 
 // letterLog limits the lines about dead letters, for each reason on its own: a burst of
