@@ -91,7 +91,7 @@ func TestTroubleIsALineAMinute(t *testing.T) {
 			case call.counted:
 				limited++
 			case !exempt:
-				t.Errorf("%s: %q can be written any number of times: ask an outage.Limiter or outage.Outage, and add Attr() of its tally to the line", call.at, call.message)
+				t.Errorf("%s: %q can be written any number of times: ask an outage.Limiter or outage.Outage, and write the line with On or Attr of its tally", call.at, call.message)
 			}
 			used[call.message] = true
 		}
@@ -135,7 +135,7 @@ func (p typedPackage) troubles() (calls []trouble) {
 				return true
 			}
 			at := p.fset.Position(call.Pos())
-			calls = append(calls, trouble{message, fmt.Sprintf("%s:%d", at.Filename, at.Line), slices.ContainsFunc(call.Args, p.counts)})
+			calls = append(calls, trouble{message, fmt.Sprintf("%s:%d", at.Filename, at.Line), p.counts(call)})
 			return true
 		})
 	}
@@ -146,8 +146,9 @@ func (p typedPackage) troubles() (calls []trouble) {
 func (p typedPackage) counts(e ast.Expr) (found bool) {
 	ast.Inspect(e, func(n ast.Node) bool {
 		if sel, ok := n.(*ast.SelectorExpr); ok {
-			if fn, ok := p.info.Uses[sel.Sel].(*types.Func); ok && fn.FullName() == "("+module+"/internal/outage.Tally).Attr" {
-				found = true
+			if fn, ok := p.info.Uses[sel.Sel].(*types.Func); ok {
+				name, of := strings.CutPrefix(fn.FullName(), "("+module+"/internal/outage.Tally).")
+				found = found || of && (name == "Attr" || name == "On")
 			}
 		}
 		return !found

@@ -84,7 +84,7 @@ func (s *Sidecar) store(ctx context.Context, values [][]byte) *answer {
 	case errors.Is(err, spool.ErrFull):
 		if seen, ok := s.spoolFull.Allow(); ok {
 			st := s.deps.Spool.Stats()
-			s.log.Error("spool is full: events are refused with 429", seen.Attr(), "spooled_events", st.Events,
+			seen.On(s.log).Error("spool is full: events are refused with 429", "spooled_events", st.Events,
 				"disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes, "kafka_error", currentError(&s.forward.kafka))
 		}
 		return reject(http.StatusTooManyRequests, "the spool is full: Kafka does not accept events as fast as they come, or not at all")
@@ -92,7 +92,7 @@ func (s *Sidecar) store(ctx context.Context, values [][]byte) *answer {
 		return reject(http.StatusServiceUnavailable, "the sidecar is stopping")
 	}
 	if seen, ok := s.disk.Fail(err); ok {
-		s.log.Error("spool cannot be written: events are refused with 503", "error", err, seen.Attr())
+		seen.On(s.log).Error("spool cannot be written: events are refused with 503", "error", err)
 	}
 	if ctx.Err() != nil {
 		return reject(http.StatusServiceUnavailable, "the events were not safe in time; they may be sent nevertheless")

@@ -48,7 +48,7 @@ func (f *forwarder) run(ctx context.Context) {
 			return
 		case err != nil:
 			if seen, ok := f.disk.Fail(err); ok {
-				f.log.Error("spool cannot be read; a restart moves a segment that is at fault away", "error", err, seen.Attr())
+				seen.On(f.log).Error("spool cannot be read; a restart moves a segment that is at fault away", "error", err)
 			}
 			f.backoff.Wait(ctx, attempt)
 			continue
@@ -63,7 +63,7 @@ func (f *forwarder) run(ctx context.Context) {
 				f.log.Info("spool can be read and written again", "after", time.Since(since).Round(time.Millisecond).String())
 			}
 		} else if seen, ok := f.disk.Fail(err); ok {
-			f.log.Error("spool: position not written; a restart would repeat events", "error", err, seen.Attr())
+			seen.On(f.log).Error("spool: position not written; a restart would repeat events", "error", err)
 		}
 		if batch.More {
 			continue
@@ -104,8 +104,7 @@ func (f *forwarder) deliver(ctx context.Context, batch *spool.Batch) bool {
 
 func (f *forwarder) logDown(err error, seen outage.Tally) {
 	st := f.spool.Stats()
-	f.log.Warn("kafka does not take events: they are kept in the spool", "error", err,
-		seen.Attr(), "spooled_events", st.Events, "disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes)
+	seen.On(f.log).Warn("kafka does not take events: they are kept in the spool", "error", err, "spooled_events", st.Events, "disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes)
 }
 
 // decode decodes the records of a batch. One that cannot be decoded was accepted by
@@ -148,7 +147,7 @@ func (f *forwarder) setAside(ctx context.Context, rejected []emitter.RejectedEve
 			return true
 		}
 		if seen, ok := f.disk.Fail(err); ok {
-			f.log.Error("spool: rejected.ndjson cannot be written; nothing is sent until it can", "error", err, seen.Attr())
+			seen.On(f.log).Error("spool: rejected.ndjson cannot be written; nothing is sent until it can", "error", err)
 		}
 		if !f.backoff.Wait(ctx, attempt) {
 			return false

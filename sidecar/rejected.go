@@ -60,8 +60,8 @@ func (s *Sidecar) sayRejected(seen outage.Tally) {
 	now := s.counts.rejections()
 	n := now.minus(s.rejectionLog.last)
 	s.rejectionLog.last = now
-	s.log.Warn("requests are refused: the answers say why", "bad", n.Bad, "unauthorized", n.Unauthorized,
-		"forbidden", n.Forbidden, "too_large", n.TooLarge, "unsupported", n.Unsupported, seen.Attr())
+	seen.On(s.log).Warn("requests are refused: the answers say why", "bad", n.Bad, "unauthorized", n.Unauthorized,
+		"forbidden", n.Forbidden, "too_large", n.TooLarge, "unsupported", n.Unsupported)
 }
 
 // rejection reports whether an answer is one of those that [rejections] counts.

@@ -4,7 +4,7 @@
 //	var kafka outage.Outage
 //	if err := send(); err != nil {
 //		if seen, ok := kafka.Fail(err); ok {
-//			log.Warn("kafka accepts no events", "error", err, seen.Attr())
+//			seen.On(log).Warn("kafka accepts no events", "error", err)
 //		}
 //	} else if since, told := kafka.End(); told {
 //		log.Info("kafka accepts events again", "after", time.Since(since))

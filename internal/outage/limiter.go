@@ -30,7 +30,12 @@ type Tally struct {
 	Since time.Time // of the first occurrence of the trouble
 }
 
-// Attr returns the attributes count and since.
+// On returns a log that adds count and since to its lines.
+func (t Tally) On(log *slog.Logger) *slog.Logger {
+	return log.With(slog.Int("count", t.Count), slog.Time("since", t.Since))
+}
+
+// Attr returns the attributes count and since, for a line that is made of attributes.
 func (t Tally) Attr() slog.Attr {
 	return slog.Attr{Value: slog.GroupValue(slog.Int("count", t.Count), slog.Time("since", t.Since))} // without a key they stand by themselves
 }

@@ -36,12 +36,12 @@ func (l *errorLog) Write(line []byte) (int, error) {
 			stack = text[i+1:]
 		}
 		if seen, ok := l.panics.Allow(); ok {
-			l.log.Error("a panic, which is a fault of this program: a request gets no answer", "stack", stack, seen.Attr())
+			seen.On(l.log).Error("a panic, which is a fault of this program: a request gets no answer", "stack", stack)
 		}
 		return len(line), nil
 	}
 	if seen, ok := l.failed.Allow(); ok {
-		l.log.Warn("HTTP server reports a problem", "problem", strings.ToValidUTF8(text[:min(len(text), maxErrorText)], ""), seen.Attr())
+		seen.On(l.log).Warn("HTTP server reports a problem", "problem", strings.ToValidUTF8(text[:min(len(text), maxErrorText)], ""))
 	}
 	return len(line), nil
 }

@@ -126,7 +126,7 @@ func (g *generation) takeOver(gctx context.Context) {
 		runs, err := decodeRuns(from.offset, from.metadata)
 		if err != nil {
 			if seen, ok := c.metadataLog.Allow(); ok {
-				c.log.Warn("commit metadata not used; some work may be repeated", keyPartition, a.ID, keyError, err, seen.Attr())
+				seen.On(c.log).Warn("commit metadata not used; some work may be repeated", keyPartition, a.ID, keyError, err)
 			}
 		}
 		p.tracker.restore(runs)
@@ -199,7 +199,7 @@ func (g *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupO
 		if !backoff.Wait(ctx, loadPause) {
 			shown := g.c.describe(err)
 			if seen, ok := g.c.offsetsLog.AllowErr(shown); ok {
-				g.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, g.gen.ID, keyError, shown, seen.Attr())
+				seen.On(g.c.log).Warn("commit metadata not read; some work may be repeated", keyGeneration, g.gen.ID, keyError, shown)
 			}
 			return nil
 		}
@@ -215,7 +215,7 @@ func (c *Consumer) noteForeign() {
 	}
 	c.foreign = foreign
 	if seen, ok := c.foreignLog.Allow(); ok {
-		c.log.Warn("the group reads other topics too: give each deployment a group of its own", "other_topics", foreign[:min(len(foreign), maxForeign)], seen.Attr())
+		seen.On(c.log).Warn("the group reads other topics too: give each deployment a group of its own", "other_topics", foreign[:min(len(foreign), maxForeign)])
 	}
 }
 

@@ -213,7 +213,7 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 			}
 			if seen, ok := c.joinLog.AllowErr(err); ok {
 				seen.Since = since(&c.outage, seen.Since)
-				c.log.Warn("group not joined; trying again", keyError, err, seen.Attr())
+				seen.On(c.log).Warn("group not joined; trying again", keyError, err)
 			}
 			continue
 		case wait.Err() == nil: // stopping, and joining failed

@@ -43,7 +43,7 @@ func TestBurstIsSummedUp(t *testing.T) {
 		}
 		<-time.After(summaryInterval + time.Second)
 		synctest.Wait()
-		if want := fmt.Sprintf("count=%d since=%s\n", burst-1, began); strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(out.String(), want) {
+		if want := fmt.Sprintf(" count=%d since=%s reason=malformed\n", burst-1, began); strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(out.String(), want) {
 			t.Errorf("log %q, want one line with %q", out, want)
 		}
 		<-time.After(time.Hour)
@@ -56,7 +56,7 @@ func TestBurstIsSummedUp(t *testing.T) {
 		c.letterLog.of(eval.ReasonTooLarge).Allow()
 		stop()
 		<-ended
-		if !strings.HasSuffix(out.String(), "reason=too_large count=1 since="+began+"\n") {
+		if !strings.HasSuffix(out.String(), " count=1 since="+began+" reason=too_large\n") {
 			t.Errorf("log %q, want what is left at the end", out)
 		}
 	})

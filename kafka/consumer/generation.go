@@ -249,7 +249,7 @@ func (g *generation) commit(ctx context.Context) error {
 		}
 		if seen, ok := g.c.commitLog.AllowErr(shown); ok {
 			seen.Since = since(&g.c.outage, seen.Since)
-			g.c.log.Warn("offsets not committed; trying again", keyGeneration, g.gen.ID, keyError, shown, seen.Attr())
+			seen.On(g.c.log).Warn("offsets not committed; trying again", keyGeneration, g.gen.ID, keyError, shown)
 		}
 	}
 	return err

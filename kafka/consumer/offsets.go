@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"github.com/evalworker/evalworker/internal/outage"
 	"slices"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/evalworker/evalworker/internal/base/backoff"
 	"github.com/evalworker/evalworker/internal/base/conn"
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
 // An offset counts as beyond the end only if beyondChecks more look-ups, beyondPause
@@ -150,7 +150,7 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 			c.outage.Fail(shown)
 			if seen, ok := c.joinLog.AllowErr(shown); ok {
 				seen.Since = since(&c.outage, seen.Since)
-				c.log.Warn("beginning of the group not set; trying again", keyError, shown, seen.Attr())
+				seen.On(c.log).Warn("beginning of the group not set; trying again", keyError, shown)
 			}
 		}
 		if !backoff.Wait(ctx, joinBackoff) {
@@ -251,8 +251,8 @@ func (g *generation) seek(ctx context.Context, p *partition) error {
 	}
 	g.c.observe.OffsetReset(p.id, from, start.offset)
 	if seen, ok := g.c.resetLog.Allow(); ok {
-		g.c.log.Warn("the committed offset lies beyond the end of the partition: the topic was made again or cut", keyPartition, p.id,
-			keyOffset, from, "start", start.offset, "policy", string(g.c.cfg.OutOfRange), seen.Attr())
+		seen.On(g.c.log).Warn("the committed offset lies beyond the end of the partition: the topic was made again or cut", keyPartition, p.id,
+			keyOffset, from, "start", start.offset, "policy", string(g.c.cfg.OutOfRange))
 	}
 	return nil
 }

@@ -102,7 +102,7 @@ func (c *Consumer) noteRefusal(err error) bool {
 		return false
 	}
 	if seen, ok := c.refusal.add(refused, c.isJoined()); ok {
-		c.log.Error("Kafka does not let this worker in; trying again", keyError, refused, seen.Attr())
+		seen.On(c.log).Error("Kafka does not let this worker in; trying again", keyError, refused)
 	}
 	return true
 }

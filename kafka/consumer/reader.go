@@ -99,7 +99,7 @@ func (g *generation) readPartition(ctx context.Context, p *partition) {
 		if !g.c.noteRefusal(err) {
 			if seen, ok := g.c.fetchLog.AllowErr(err); ok {
 				seen.Since = since(&p.outage, seen.Since)
-				g.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, seen.Attr())
+				seen.On(g.c.log).Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err)
 			}
 		}
 		if !reopenBackoff.Wait(ctx, attempt) {
@@ -344,8 +344,8 @@ func (c *Consumer) panicFault(in string, m *event.Message, v any) error {
 	}
 	fault := eval.Permanent(eval.ReasonPanic, errors.New(text))
 	if seen, ok := c.panicsLog.AllowCause(in); ok {
-		c.log.Error("a panic, which is a fault of this program: the message becomes a dead letter", "in", in, keyPartition, m.Partition, keyOffset, m.Offset,
-			keyError, fault, keyStack, string(debug.Stack()), seen.Attr())
+		seen.On(c.log).Error("a panic, which is a fault of this program: the message becomes a dead letter", "in", in, keyPartition, m.Partition, keyOffset, m.Offset,
+			keyError, fault, keyStack, string(debug.Stack()))
 	}
 	return fault
 }

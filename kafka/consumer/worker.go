@@ -97,8 +97,8 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 			c.refusal.endOf(last)
 			c.observe.DeadLettered(eval.ReasonOf(fault))
 			if seen, ok := c.letterLog.of(eval.ReasonOf(fault)).Allow(); ok {
-				c.log.Warn("message put aside as a dead letter", keyPartition, m.Partition, keyOffset, m.Offset,
-					keyReason, string(eval.ReasonOf(fault)), keyError, fault, seen.Attr())
+				seen.On(c.log).Warn("message put aside as a dead letter", keyPartition, m.Partition, keyOffset, m.Offset,
+					keyReason, string(eval.ReasonOf(fault)), keyError, fault)
 			}
 			return true
 		}
@@ -121,8 +121,8 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 // It reports false when ctx ended first.
 func (c *Consumer) waitRetry(ctx context.Context, r *retries, m *event.Message, attempts int, err error) bool {
 	if seen, ok := r.failed(err); ok {
-		c.log.Warn("messages in flight are held up; trying again", "cause", r.cause, keyPartition, m.Partition, keyOffset, m.Offset, "attempts", attempts,
-			keyReason, string(eval.ReasonOf(err)), keyError, err, seen.Attr())
+		seen.On(c.log).Warn("messages in flight are held up; trying again", "cause", r.cause, keyPartition, m.Partition, keyOffset, m.Offset, "attempts", attempts,
+			keyReason, string(eval.ReasonOf(err)), keyError, err)
 	}
 	return backoff.Backoff{Min: c.cfg.RetryMin, Max: c.cfg.RetryMax}.Wait(ctx, attempts)
 }
@@ -222,7 +222,7 @@ func (c *Consumer) summarizeDeadLetters(ctx context.Context) {
 		case <-tick.C:
 		}
 		c.letterLog.flush(ended, func(reason eval.Reason, seen outage.Tally) {
-			c.log.Warn("more messages put aside as dead letters since the last line", keyReason, string(reason), seen.Attr())
+			seen.On(c.log).Warn("more messages put aside as dead letters since the last line", keyReason, string(reason))
 		})
 		if seen, ok := c.lostLog.Flush(ended); ok {
 			c.logLost(seen)
