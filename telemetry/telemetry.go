@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
 // Deps are the dependencies of a Telemetry.
@@ -52,6 +53,7 @@ type Telemetry struct {
 	tracing   *tracing // nil without Datadog
 	drops     *drops
 	losses    losses // of run alone
+	panics    outage.Limiter
 	events    tally
 	intake    sync.RWMutex // held for reading while a report is queued
 	closed    bool         // guarded by intake
@@ -231,7 +233,10 @@ func (t *Telemetry) handle(r *eval.Report) {
 		if p := recover(); p != nil {
 			t.drops.add(SinkReports, string(eval.ReasonPanic), 1)
 			// The value of a panic may hold content; its type and the stack do not.
-			t.log.Error("a panic, which is a fault of this program: spans and metrics of a report are dropped", slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+			if seen, ok := t.panics.Allow(); ok {
+				t.log.Error("a panic, which is a fault of this program: spans and metrics of a report are dropped",
+					slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())), seen.Attr())
+			}
 		}
 	}()
 	defer t.llmobs.report(r) // last, and also when the others panic

@@ -99,10 +99,18 @@ func (a *App) checks() []serve.Check {
 			var held []string
 			for _, m := range a.builder.Models() {
 				if m.Held > 0 {
-					held = append(held, fmt.Sprintf("%s is down since %s, %d evaluations wait: %s", m.Name, m.FailingSince.Format(time.RFC3339), m.Held, m.Error))
+					held = append(held, fmt.Sprintf("%s is down since %s, %d evaluations wait: %s; %s", m.Name, m.FailingSince.Format(time.RFC3339), m.Held, m.Error, m.Mend))
 				}
 			}
 			return strings.Join(held, "; ")
+		}},
+		// A worker goes on with what it has, so it is ready; the fault is for a person.
+		{Name: "configuration", Ready: func() error { return nil }, Note: func() string {
+			r := a.reloads.snapshot()
+			if r.Error == "" {
+				return ""
+			}
+			return fmt.Sprintf("the new one of %s is refused, the old one stays in use: %s", r.Last.Format(time.RFC3339), strings.ReplaceAll(r.Error, "\n", "; "))
 		}},
 	}
 }

@@ -58,7 +58,7 @@ func (a *App) connect(ctx context.Context) error {
 		err := a.store.Connect(ctx)
 		if err == nil {
 			logMigration(a.log, a.store)
-			if since, was := a.starting.End(); was {
+			if since, told := a.starting.End(); told {
 				a.log.Info("store is reachable", slog.Duration("after", time.Since(since)))
 			}
 			return nil
@@ -69,9 +69,8 @@ func (a *App) connect(ctx context.Context) error {
 		if !errors.Is(err, store.ErrUnavailable) {
 			return err
 		}
-		if _, ok := a.starting.Fail(err); ok {
-			since, _ := a.starting.Now()
-			a.log.Error("store is down: no events are taken until it is reachable", slog.Any(keyError, err), slog.Time("since", since))
+		if seen, ok := a.starting.Fail(err); ok {
+			a.log.Error("store is down: no events are taken until it is reachable", slog.Any(keyError, err), seen.Attr())
 		}
 		pause.Wait(ctx, attempt)
 	}

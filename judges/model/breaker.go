@@ -104,6 +104,7 @@ type breaker struct {
 	opened       map[string]*outage.Limiter
 	failing      error // of the last call; nil: it got an answer
 	failingSince time.Time
+	lastFailing  time.Time // failingSince, also when it is over
 	failedAt     time.Time
 	hold         hold
 }
@@ -156,7 +157,9 @@ func (m *breaker) end(call uint64, err error) {
 	if errors.Is(err, errNoTurn) || errors.Is(err, errCallerDeadline) || reason == eval.ReasonCanceled || reason == eval.ReasonLocal {
 		return
 	}
-	m.note(err)
+	if m.note(err); !m.failingSince.IsZero() {
+		m.lastFailing = m.failingSince
+	}
 	down := reason == eval.ReasonUnavailable || reason == eval.ReasonTimeout
 	if down {
 		m.lastReason, m.lastDown, m.newestFailed = reason, err, max(m.newestFailed, call)
@@ -212,19 +215,25 @@ func (m *breaker) enter(state string) {
 		if m.opened[class] == nil {
 			m.opened[class] = &outage.Limiter{}
 		}
-		n, ok := m.opened[class].Allow()
-		attrs := append(m.trouble(), slog.Int(keyCount, n))
+		seen, ok := m.opened[class].Allow()
+		seen.Since = m.failingSince // as the status page says it
 		switch {
 		case ok && m.hold.waits():
-			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: events that need it wait, up to judges.max_wait", attrs...)
+			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: events that need it wait, up to judges.max_wait", append(m.trouble(), seen.Attr())...)
 		case ok:
-			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: judges answer with errors without calling it", attrs...)
+			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: judges answer with errors without calling it", append(m.trouble(), seen.Attr())...)
 		}
 	case stateHalfOpen:
 		m.log.LogAttrs(ctx, slog.LevelDebug, "model is tried again with one call", model)
 	case stateClosed:
-		clear(m.opened)
-		m.log.LogAttrs(ctx, slog.LevelInfo, "model is back", model)
+		told := false
+		for _, lines := range m.opened {
+			_, of := lines.Over()
+			told = told || of
+		}
+		if told { // else it comes and goes, and no line says that it went
+			m.log.LogAttrs(ctx, slog.LevelInfo, "model is back", model, slog.Duration(keyAfter, time.Since(m.lastFailing)))
+		}
 	}
 }
 

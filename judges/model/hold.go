@@ -120,9 +120,10 @@ func (w *holdout) again(ctx context.Context, released <-chan struct{}, err error
 
 // giveUp logs that evaluations wait no longer. The caller holds mu.
 func (w *holdout) giveUp(ctx context.Context) {
-	if n, ok := w.hold.lines.Allow(); ok {
+	if seen, ok := w.hold.lines.Allow(); ok {
+		seen.Since = w.hold.downSince
 		w.log.LogAttrs(ctx, slog.LevelWarn, "model is down for longer than judges.max_wait: judges answer with errors",
-			append(w.trouble(), slog.Time(keySince, w.hold.downSince), slog.Int(keyCount, n))...)
+			append(w.trouble(), seen.Attr())...)
 	}
 }
 

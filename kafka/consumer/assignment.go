@@ -125,7 +125,9 @@ func (g *generation) takeOver(gctx context.Context) {
 		}
 		runs, err := decodeRuns(from.offset, from.metadata)
 		if err != nil {
-			c.log.Warn("commit metadata not used; some work may be repeated", keyPartition, a.ID, keyError, err)
+			if seen, ok := c.metadataLog.Allow(); ok {
+				seen.On(c.log).Warn("commit metadata not used; some work may be repeated", keyPartition, a.ID, keyError, err)
+			}
 		}
 		p.tracker.restore(runs)
 		taken[a.ID] = p
@@ -142,7 +144,9 @@ func (g *generation) takeOver(gctx context.Context) {
 	c.member = g.gen.MemberID
 	c.refusal.end()
 	c.outage.End()
-	c.joinLog.Reset() // the next outage is a new one, however soon it comes
+	c.joinLog.Over() // the next outage is a new one
+	c.commitLog.Over()
+	c.topicLog.Over()
 	slices.Sort(kept)
 	slices.Sort(fresh)
 	// Partitions with work in them are claimed first, so that those just taken are given
@@ -193,7 +197,10 @@ func (g *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupO
 		g.c.noteUnanswered(sent, err)
 		g.c.noteRefusal(err)
 		if !backoff.Wait(ctx, loadPause) {
-			g.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, g.gen.ID, keyError, g.c.describe(err))
+			shown := g.c.describe(err)
+			if seen, ok := g.c.offsetsLog.AllowErr(shown); ok {
+				seen.On(g.c.log).Warn("commit metadata not read; some work may be repeated", keyGeneration, g.gen.ID, keyError, shown)
+			}
 			return nil
 		}
 	}
@@ -207,7 +214,9 @@ func (c *Consumer) noteForeign() {
 		return
 	}
 	c.foreign = foreign
-	c.log.Warn("the group reads other topics too: give each deployment a group of its own", "other_topics", foreign[:min(len(foreign), maxForeign)])
+	if seen, ok := c.foreignLog.Allow(); ok {
+		seen.On(c.log).Warn("the group reads other topics too: give each deployment a group of its own", "other_topics", foreign[:min(len(foreign), maxForeign)])
+	}
 }
 
 // maxForeign bounds the names in one line of the log.

@@ -89,8 +89,9 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 	}
 	if failed == nil {
 		c.breaker.reset()
-		if since, was := c.outage.End(); was {
-			c.log.Info("offsets are committed again", "after", time.Since(since))
+		c.outage.End()
+		if since, told := c.commitLog.Over(); told {
+			c.log.Info("offsets are committed again", keyAfter, time.Since(since))
 		}
 	}
 	return failed

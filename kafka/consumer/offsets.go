@@ -11,6 +11,7 @@ import (
 
 	"github.com/evalworker/evalworker/internal/base/backoff"
 	"github.com/evalworker/evalworker/internal/base/conn"
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
 // An offset counts as beyond the end only if beyondChecks more look-ups, beyondPause
@@ -147,8 +148,9 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 		if !c.noteRefusal(err) {
 			shown := c.describe(err)
 			c.outage.Fail(shown)
-			if n, ok := c.joinLog.Allow(); ok {
-				c.log.Warn("beginning of the group not set; trying again", keyError, shown, keyCount, n)
+			if seen, ok := c.joinLog.AllowErr(shown); ok {
+				seen.Since = since(&c.outage, seen.Since)
+				seen.On(c.log).Warn("beginning of the group not set; trying again", keyError, shown)
 			}
 		}
 		if !backoff.Wait(ctx, joinBackoff) {
@@ -248,8 +250,10 @@ func (g *generation) seek(ctx context.Context, p *partition) error {
 		other.tracker.doubt()
 	}
 	g.c.observe.OffsetReset(p.id, from, start.offset)
-	g.c.log.Warn("the committed offset lies beyond the end of the partition: the topic was made again or cut", keyPartition, p.id,
-		keyOffset, from, "start", start.offset, "policy", string(g.c.cfg.OutOfRange))
+	if seen, ok := g.c.resetLog.Allow(); ok {
+		seen.On(g.c.log).Warn("the committed offset lies beyond the end of the partition: the topic was made again or cut", keyPartition, p.id,
+			keyOffset, from, "start", start.offset, "policy", string(g.c.cfg.OutOfRange))
+	}
 	return nil
 }
 
@@ -270,8 +274,15 @@ func (g *generation) explainGap(ctx context.Context, p *partition, to int64) err
 func (g *generation) jump(p *partition, to int64) {
 	if lost := p.tracker.jump(to); lost > 0 {
 		g.c.observe.LostToRetention(p.id, lost)
-		g.c.log.Error("messages were deleted before they were read: raise the topic's retention or add workers", keyPartition, p.id, keyOffset, to, keyCount, lost)
+		if seen, ok := g.c.lostLog.AllowN(int(lost)); ok {
+			g.c.logLost(seen, keyPartition, p.id, keyOffset, to)
+		}
 	}
+}
+
+// logLost logs messages that were lost to the topic's retention.
+func (c *Consumer) logLost(seen outage.Tally, place ...any) {
+	c.log.With(place...).Error("messages were deleted before they were read: raise the topic's retention or add workers", seen.Attr())
 }
 
 func (g *generation) boundsOf(ctx context.Context, p *partition) (logBounds, error) {

@@ -148,8 +148,11 @@ func (c *Consumer) Status() Status {
 		st.Stalled, st.StalledSince = "topic "+c.cfg.Topic+" does not exist; create it, or correct kafka.topic", *missing
 	}
 	for _, r := range []*retries{&c.handlerRetries, &c.letterRetries} {
-		if n, since := r.current(); n > 0 && st.Stalled == "" {
+		if n, since, err := r.current(); n > 0 && st.Stalled == "" {
 			st.Stalled, st.StalledSince = fmt.Sprintf("%s (%d of %d in flight)", r.cause, n, st.MaxInFlight), since
+			if err != nil {
+				st.Stalled += ": " + err.Error()
+			}
 		}
 	}
 	return st

@@ -86,13 +86,15 @@ func (g *generation) countPartitions(ctx context.Context) (partitions int, known
 	}
 	if len(ids) > 0 {
 		g.c.topicMissing.Store(nil)
+		g.c.topicLog.Over()
 		return len(ids), true
 	}
-	if g.c.topicMissing.CompareAndSwap(nil, new(time.Now())) {
-		g.c.topicLog.Reset()
-	}
-	if n, ok := g.c.topicLog.Allow(); ok {
-		g.c.log.Warn("topic does not exist: nothing is consumed until it is made; create it, or correct kafka.topic", keyCount, n)
+	g.c.topicMissing.CompareAndSwap(nil, new(time.Now()))
+	if seen, ok := g.c.topicLog.Allow(); ok {
+		if missing := g.c.topicMissing.Load(); missing != nil {
+			seen.Since = *missing // as the status page says it
+		}
+		g.c.log.Warn("topic does not exist: nothing is consumed until it is made; create it, or correct kafka.topic", seen.Attr())
 	}
 	return 0, true
 }
