@@ -31,7 +31,7 @@ func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (in
 			return n, nil
 		}
 		if ctx.Err() == nil {
-			p.stall.storeFailed(p.log, err, waited)
+			p.stall.storeFailed(p.log, err, string(r.Event.RequestID), waited)
 			if pause.Wait(ctx, attempt) {
 				continue
 			}
@@ -51,8 +51,9 @@ type stall struct {
 	waiting int // guarded by mu; events that the store failed to take and that try again
 }
 
-// storeFailed records a failed attempt; again says that the event was waiting already.
-func (s *stall) storeFailed(log *slog.Logger, err error, again bool) {
+// storeFailed records a failed attempt to keep a request; again says that the event was
+// waiting already.
+func (s *stall) storeFailed(log *slog.Logger, err error, request string, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !again {
@@ -60,7 +61,7 @@ func (s *stall) storeFailed(log *slog.Logger, err error, again bool) {
 	}
 	if _, ok := s.Fail(err); ok {
 		since, _ := s.Now()
-		log.Error("store is down: failing events wait and intake stalls", slog.Any(keyError, err), slog.Time("since", since))
+		log.Error("store is down: failing events wait and intake stalls", slog.Any(keyError, err), slog.String(keyRequest, request), slog.Time("since", since))
 	}
 }
 

@@ -14,6 +14,9 @@ func Retention() map[string][]string {
 	return out
 }
 
+// SingleLine returns an error of PostgreSQL's driver as the store shows it.
+func SingleLine(err error) error { return singleLineError{err} }
+
 // Revisions is the number of versions that the program knows.
 var Revisions = programVersion()
 

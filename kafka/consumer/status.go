@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -34,7 +33,8 @@ type Status struct {
 
 	// LastCommit is when the broker last accepted a commit; zero: not yet.
 	LastCommit time.Time `json:"last_commit,omitzero"`
-	// Stalled says why reading has stopped or soon will; empty when it has not.
+	// Stalled says why reading has stopped or soon will, in words that stay the same
+	// while it lasts, as probes are compared; empty when it has not.
 	Stalled      string    `json:"stalled,omitempty"`
 	StalledSince time.Time `json:"stalled_since,omitzero"`
 }
@@ -141,8 +141,8 @@ func (c *Consumer) Status() Status {
 	if last := c.lastCommit.Load(); last != nil {
 		st.LastCommit = *last
 	}
-	if failing, _ := c.breaker.failing(); st.Joined && failing > c.cfg.MaxCommitOutage {
-		st.Stalled, st.StalledSince = "commits fail", time.Now().Add(-failing)
+	if since, _ := c.breaker.failing(); st.Joined && time.Since(since) > c.cfg.MaxCommitOutage {
+		st.Stalled, st.StalledSince = "commits fail", since
 		if st.Error != "" {
 			st.Stalled += ": " + st.Error
 		}
@@ -152,7 +152,7 @@ func (c *Consumer) Status() Status {
 	}
 	for _, r := range []*retries{&c.handlerRetries, &c.letterRetries} {
 		if n, since := r.current(); n > 0 && st.Stalled == "" {
-			st.Stalled, st.StalledSince = fmt.Sprintf("%s (%d of %d in flight)", r.cause, n, st.MaxInFlight), since
+			st.Stalled, st.StalledSince = r.cause, since
 		}
 	}
 	return st
