@@ -25,3 +25,6 @@ const MaxJournal = maxJournal
 
 // RetainLock is the lock of the worker that deletes.
 const RetainLock = int64(retainLock)
+
+// PruneStep is the most that one transaction of Prune deletes.
+const PruneStep = pruneStep
