@@ -107,9 +107,11 @@ func TestPruneTakesSmallSteps(t *testing.T) {
 			BEGIN SELECT RAISE(ABORT, 'in the second step'); END`, left)}
 		release := `DROP TRIGGER trap`
 		if cfg.Remote() {
-			trap = []string{fmt.Sprintf(`CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql VOLATILE AS $$
-				BEGIN IF (SELECT COUNT(*) FROM occurrences) <= %d THEN RAISE EXCEPTION 'in the second step'; END IF; RETURN OLD; END $$`, left),
-				`CREATE TRIGGER trap BEFORE DELETE ON occurrences FOR EACH ROW EXECUTE FUNCTION trap()`}
+			trap = []string{
+				fmt.Sprintf(`CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql VOLATILE AS $$
+					BEGIN IF (SELECT COUNT(*) FROM occurrences) <= %d THEN RAISE EXCEPTION 'in the second step'; END IF; RETURN OLD; END $$`, left),
+				`CREATE TRIGGER trap BEFORE DELETE ON occurrences FOR EACH ROW EXECUTE FUNCTION trap()`,
+			}
 			release = `DROP TRIGGER trap ON occurrences`
 		}
 		execute(t, db, trap...)

@@ -175,8 +175,8 @@ func TestEveryReasonHasAMend(t *testing.T) {
 			t.Errorf("%s: mend %q", reason, f.Expected)
 		}
 		known := false
-		for i := range keys.NumField() {
-			known = known || keys.Field(i).Tag.Get("yaml") == f.Path
+		for key := range keys.Fields() {
+			known = known || key.Tag.Get("yaml") == f.Path
 		}
 		if !known {
 			t.Errorf("%s: %q is no key of a model", reason, f.Path)
