@@ -31,7 +31,7 @@ func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (in
 			return n, nil
 		}
 		if ctx.Err() == nil {
-			p.stall.storeFailed(p.log, err, waited)
+			p.stall.storeFailed(p.log, err, string(r.Event.RequestID), waited)
 			if pause.Wait(ctx, attempt) {
 				continue
 			}
@@ -51,15 +51,16 @@ type stall struct {
 	waiting int // guarded by mu; events that the store failed to take and that try again
 }
 
-// storeFailed records a failed attempt; again says that the event was waiting already.
-func (s *stall) storeFailed(log *slog.Logger, err error, again bool) {
+// storeFailed records a failed attempt to keep a request; again says that the event was
+// waiting already.
+func (s *stall) storeFailed(log *slog.Logger, err error, request string, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !again {
 		s.waiting++
 	}
 	if seen, ok := s.Fail(err); ok {
-		log.Error("store is down: failing events wait and intake stalls", slog.Any(keyError, err), seen.Attr())
+		log.Error("store is down: failing events wait and intake stalls", slog.Any(keyError, err), slog.String(keyRequest, request), seen.Attr())
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -221,7 +222,14 @@ func (p *postgres) retryable(err error) bool {
 // singleLineError is an error whose text fits on one line of a log or a probe.
 type singleLineError struct{ error }
 
-// Error returns the text with each run of white space replaced by one space.
-func (e singleLineError) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+// ownPort is this machine's end of a connection in the text of an error. It is another one
+// for each connection, and probes should say the same while the trouble is the same.
+var ownPort = regexp.MustCompile(`\b(tcp[46]?|unix) [^\s>]+->`)
+
+// Error returns the text with each run of white space replaced by one space, and without
+// the number of the port that a connection had on this machine.
+func (e singleLineError) Error() string {
+	return ownPort.ReplaceAllString(strings.Join(strings.Fields(e.error.Error()), " "), "$1 ")
+}
 
 func (e singleLineError) Unwrap() error { return e.error }

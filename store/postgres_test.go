@@ -10,6 +10,19 @@ import (
 	"github.com/evalworker/evalworker/store"
 )
 
+// TestErrorsOfConnectionsAreAlike: an error is one line, and the same for each connection
+// that ends in the same way.
+func TestErrorsOfConnectionsAreAlike(t *testing.T) {
+	t.Parallel()
+	server := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 5432}
+	for _, port := range []int{40001, 40002} {
+		err := &net.OpError{Op: "read", Net: "tcp", Source: &net.TCPAddr{IP: net.IPv6loopback, Port: port}, Addr: server, Err: errors.New("connection reset\n by peer")}
+		if got := store.SingleLine(err).Error(); got != "read tcp 10.0.0.1:5432: connection reset by peer" {
+			t.Errorf("%q", got)
+		}
+	}
+}
+
 // TestPostgresErrors: an error that a person has to fix is reported at once and on
 // one line; a temporary one is ErrUnavailable. No error has the password.
 func TestPostgresErrors(t *testing.T) {

@@ -99,6 +99,14 @@ func (s *Store) submit(ctx context.Context, c change) error {
 	}
 }
 
+// WriteFault returns why the last write failed; nil while writes succeed. It is the same
+// for all whose changes wait, of whom some have its error and others only know that they
+// waited in vain.
+func (s *Store) WriteFault() error {
+	_, err := s.writing.Now()
+	return err
+}
+
 // explainTimeout adds the reason why the last write failed, if it did, to the error
 // of a caller that timed out.
 func (s *Store) explainTimeout(err error) error {

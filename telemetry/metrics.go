@@ -196,9 +196,9 @@ var counts = [numCounts]Metric{
 }
 
 var gauges = [numGauges]Metric{
-	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{tagPartition}, "Messages between the committed offset and the end of the partition, as Kafka's own tools count them. One slow event holds it up. Not sent while it is not known."},
-	gaugeUnfinished:     {"evalworker.unfinished", TypeGauge, "message", []string{tagPartition}, "Messages of the partition that are not finished: not read yet, or in flight. One slow event counts as one. Not sent while it is not known."},
-	gaugeOldestAge:      {"evalworker.oldest_age_seconds", TypeGauge, "second", []string{tagPartition}, "Age of the oldest message of the partition that is not finished, by the time of its record: the lag in seconds. 0 when all are finished, or when the publisher's clock is ahead. Not sent while it is not known."},
+	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{tagPartition}, "Messages between the committed offset and the end of the partition, as Kafka's own tools count them. One slow event holds it up. Not sent while it is not known: the partition cannot be read, or no broker has said for 30 seconds where it ends."},
+	gaugeUnfinished:     {"evalworker.unfinished", TypeGauge, "message", []string{tagPartition}, "Messages of the partition that are not finished: not read yet, or in flight. One slow event counts as one. Not sent while it is not known, as for evalworker.lag."},
+	gaugeOldestAge:      {"evalworker.oldest_age_seconds", TypeGauge, "second", []string{tagPartition}, "Age of the oldest message of the partition that is not finished, by the time of its record: the lag in seconds. 0 when all are finished, or when the publisher's clock is ahead. While the partition cannot be read it grows: from when it was last read to its end, or from when the worker took it over, if it has never read it. Not sent by a worker that is not in the group."},
 	gaugeUnaccounted:    {"evalworker.unaccounted", TypeGauge, "event", nil, "Events that were consumed and have no end while nothing is in flight. Anything but 0 is a fault of this program: docs/architecture.md says what to do."},
 	gaugeInflight:       {"evalworker.inflight", TypeGauge, "event", nil, "Events in flight."},
 	gaugeQueue:          {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},

@@ -92,10 +92,15 @@ func (a *App) retain(ctx context.Context) {
 	})
 }
 
-// storeDown returns since when and why cases cannot be kept, or a zero time.
+// storeDown returns since when and why cases cannot be kept, or a zero time. The reason is
+// that of the store and not of the event that asked last, so that probes say the same.
 func (a *App) storeDown() (time.Time, error) {
 	if since, err := a.starting.Now(); err != nil {
 		return since, err
 	}
-	return a.pipeline.StoreDown()
+	since, err := a.pipeline.StoreDown()
+	if why := a.store.WriteFault(); err != nil && why != nil {
+		err = why
+	}
+	return since, err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -25,11 +26,20 @@ func TestStoreDown(t *testing.T) {
 
 	unlock := lock(t, w.store())
 	bad, good := numbered("bad", 5, "this is wrong"), numbered("good", 5, "this is right")
-	w.emit(t.Context(), bad...)
+	w.emit(t.Context(), bad[0])
 	k.ready(http.StatusServiceUnavailable, "store: down since")
+	w.emit(t.Context(), bad[1:]...)
 	w.emit(t.Context(), good...)
 	k.consumed(len(good))
 	k.holds(len(bad))
+	down := k.Status().Store.DownSince.Format(time.RFC3339)
+	eventually(t, "a second write fails, which says why", func() bool { return strings.Contains(k.Status().Store.Error, "another process writes") })
+	_, first := k.get("/readyz")
+	for range 200 { // while events fail by themselves and as those that wait behind others
+		if _, body := k.get("/readyz"); body != first || strings.Contains(body, "bad-") || !strings.HasPrefix(body, "store: down since "+down+": begin: another process writes") {
+			t.Fatalf("/readyz says %q after %q", body, first)
+		}
+	}
 	if s := k.Status(); s.Store.Error == "" || s.Store.DownSince.IsZero() || s.Events.Consumed != 5 || s.Consumer.InFlight != 5 {
 		t.Errorf("status while the store is down: store %+v, events %+v, %d in flight", s.Store, s.Events, s.Consumer.InFlight)
 	}

@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -158,6 +160,27 @@ func TestWords(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestEveryReasonHasAMend: of each reason for which a call can fail, a setting and a mend are
+// named that belong to it. The others are no reasons of a call, or no setting mends them.
+func TestEveryReasonHasAMend(t *testing.T) {
+	t.Parallel()
+	others := append(eval.PermanentReasons(), eval.ReasonCanceled, eval.ReasonRedaction, eval.ReasonInternal)
+	keys := reflect.TypeFor[Config]()
+	for _, reason := range eval.Reasons() {
+		f := FaultOf(fail(reason, failure{what: "failed"}))
+		if general := f.Expected == "want a model that answers"; general != slices.Contains(others, reason) {
+			t.Errorf("%s: mend %q", reason, f.Expected)
+		}
+		known := false
+		for key := range keys.Fields() {
+			known = known || key.Tag.Get("yaml") == f.Path
+		}
+		if !known {
+			t.Errorf("%s: %q is no key of a model", reason, f.Path)
+		}
 	}
 }
 

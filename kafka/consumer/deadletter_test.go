@@ -131,7 +131,7 @@ func TestDeadLettersWaitForTheBroker(t *testing.T) {
 	w := b.start(Deps{Handle: func(context.Context, event.Message) error {
 		return eval.Permanent(eval.ReasonMalformed, errors.New("no event"))
 	}})
-	b.eventually("the stall is seen", func() bool { return w.Status().Stalled != "" })
+	b.eventually("the stall is seen", func() bool { return strings.HasPrefix(w.Status().Stalled, "dead letters are not accepted: ") })
 	if got := w.seen.count("consumed"); got != 0 || b.stored(0) > 0 {
 		t.Errorf("%d consumed, committed %d, while the dead letter is refused", got, b.stored(0))
 	}

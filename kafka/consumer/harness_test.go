@@ -175,6 +175,12 @@ type worker struct {
 // start runs a consumer with the testbed's configuration until the test ends.
 func (b *testbed) start(deps Deps) *worker {
 	b.t.Helper()
+	return b.startWith(deps, func(*Consumer) {})
+}
+
+// startWith is start with a change of the consumer before it runs.
+func (b *testbed) startWith(deps Deps, change func(*Consumer)) *worker {
+	b.t.Helper()
 	seen := &tally{counts: make(map[string]int)}
 	if deps.Observe == nil {
 		deps.Observe = seen
@@ -186,6 +192,7 @@ func (b *testbed) start(deps Deps) *worker {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	change(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &worker{Consumer: c, b: b, stop: cancel, end: make(chan error, 1), seen: seen}
 	go func() { w.end <- c.Run(ctx) }()

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,20 +66,24 @@ type logBounds struct{ first, last int64 }
 const boundsAtOnce = 4
 
 // bounds asks the brokers for the bounds of partitions. Each question has requestTimeout,
-// because a worker of many partitions asks many.
+// because a worker of many partitions asks many. With an error it returns those that are
+// known: it goes on over partitions whose leaders do not answer, and ends when nobody does.
 func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, err error) {
 	defer func() { c.refreshMetadata(err) }()
 	out := make(map[int]logBounds, len(ids))
 	for some := range slices.Chunk(ids, boundsAtOnce) {
-		if err := c.addBounds(ctx, out, some); err != nil {
-			return nil, err
+		before := len(out)
+		if failed := c.addBounds(ctx, out, some); failed != nil {
+			if err = cmp.Or(err, failed); len(out) == before {
+				return out, err
+			}
 		}
 	}
-	return out, nil
+	return out, err
 }
 
-// addBounds adds the bounds of some partitions to out.
-func (c *Consumer) addBounds(ctx context.Context, out map[int]logBounds, ids []int) error {
+// addBounds adds the bounds of some partitions to out, and returns the first error of one.
+func (c *Consumer) addBounds(ctx context.Context, out map[int]logBounds, ids []int) (failed error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	requests := make([]kafka.OffsetRequest, 0, 2*len(ids))
@@ -91,18 +96,22 @@ func (c *Consumer) addBounds(ctx context.Context, out map[int]logBounds, ids []i
 	if err != nil {
 		return fmt.Errorf("list offsets of %s: %w", c.cfg.Topic, conn.TrimMethod(err))
 	}
+	answers := make(map[int]kafka.PartitionOffsets, len(ids))
 	for _, p := range res.Topics[c.cfg.Topic] {
-		if p.Error != nil {
-			return fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, p.Partition, p.Error)
-		}
-		out[p.Partition] = logBounds{first: p.FirstOffset, last: p.LastOffset}
+		answers[p.Partition] = p
 	}
 	for _, id := range ids {
-		if _, ok := out[id]; !ok {
-			return fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, id, kafka.UnknownTopicOrPartition)
+		p, ok := answers[id]
+		if !ok {
+			p.Error = kafka.UnknownTopicOrPartition
+		}
+		if p.Error == nil {
+			out[id] = logBounds{first: p.FirstOffset, last: p.LastOffset}
+		} else if failed == nil {
+			failed = fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, id, p.Error)
 		}
 	}
-	return nil
+	return failed
 }
 
 // partitionIDs returns the partitions of the topic as the brokers have them now;
@@ -177,9 +186,11 @@ func (c *Consumer) commitEnds(attempt context.Context) error {
 		isNew = isNew && o.offset == unknownOffset
 	}
 	if isNew {
-		if c.startEnds, err = c.bounds(attempt, ids); err != nil {
+		ends, err := c.bounds(attempt, ids)
+		if err != nil {
 			return err
 		}
+		c.startEnds = ends
 	}
 	var commits []kafka.OffsetCommit
 	for _, id := range ids {
@@ -234,11 +245,13 @@ func (g *generation) seek(ctx context.Context, p *partition) error {
 		if check > 0 && !backoff.Wait(ctx, beyondPause) {
 			return ctx.Err()
 		}
+		asked := time.Now()
 		b, err := g.boundsOf(ctx, p)
 		if err != nil {
 			return err
 		}
-		p.high.Store(b.last)
+		p.high.Store(b.last) // also a lower one, of a topic that was made again
+		p.highAt.Store(asked.UnixMilli())
 		if start = findStart(p.tracker.progress().next, b, g.c.cfg.OutOfRange); !start.beyond {
 			g.jump(p, start.offset)
 			return nil

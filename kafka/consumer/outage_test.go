@@ -133,6 +133,9 @@ func TestCommitsFail(t *testing.T) {
 	b.publish(0, "second")
 	b.eventually("the stall shows", func() bool { return strings.HasPrefix(w.Status().Stalled, "commits fail: broker "+b.broker.Addr()) })
 	st := w.Status()
+	if again := w.Status(); again.Stalled != st.Stalled || !again.StalledSince.Equal(st.StalledSince) {
+		t.Errorf("the same stall in other words: %q since %v, then %q since %v", st.Stalled, st.StalledSince, again.Stalled, again.StalledSince)
+	}
 	last := st.LastCommit // of before the refusal, also if its answer was read after that
 	if !st.Down() || last.IsZero() || time.Since(last) < b.cfg.MaxCommitOutage || !strings.Contains(st.Error, "commit partition 0") {
 		t.Errorf("status while commits fail: down %v, last commit %v, error %q", st.Down(), last, st.Error)

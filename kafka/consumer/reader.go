@@ -181,7 +181,7 @@ func (r *reader) read(ctx context.Context, conn *fetch.Conn) error {
 	if err := r.checkLeader(conn.High(), known); err != nil {
 		return err
 	}
-	r.p.raiseHigh(conn.High())
+	r.p.raiseHigh(conn.High(), asked)
 	var last time.Time // of the last message
 	for {
 		switch err := conn.Next(&r.msg); {
