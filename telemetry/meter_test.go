@@ -29,7 +29,7 @@ func TestDimensionsFollowEnvelope(t *testing.T) {
 // and nothing keeps the prompt.
 func TestLongDimensionsAreForgotten(t *testing.T) {
 	t.Parallel()
-	m := newMeter(target{}, 200, &drops{}, slog.New(slog.DiscardHandler))
+	m := newMeter(target{}, limits{200, 2000}, &drops{}, slog.New(slog.DiscardHandler))
 	prompt := strings.Repeat("x", maxValueLength+1)
 	for range 2 {
 		if got := m.dimsOf(&event.Event{PromptVersion: prompt}).tags; !slices.Equal(got, []string{"prompt_version:" + prompt[:maxValueLength]}) {
@@ -58,14 +58,15 @@ func TestEnvOfTheWorkersOwnMetrics(t *testing.T) {
 		{"of the configuration", target{env: "Prod"}, []string{"env:prod", "eval:e"}},
 		{"of the client", target{env: "prod", envTag: true}, []string{"eval:e"}},
 	} {
-		m := newMeter(test.to, 200, &drops{}, slog.New(slog.DiscardHandler))
-		if _, got, _ := m.tags(&m.counts[countCases], nil, []string{"e"}); !slices.Equal(got, test.want) {
+		m := newMeter(test.to, limits{200, 2000}, &drops{}, slog.New(slog.DiscardHandler))
+		cases := m.counts[countCases]
+		if _, got := cases.add(nil, cases.ownOf([]string{"e"}), 1); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
-	m := newMeter(target{env: "prod"}, 200, &drops{}, slog.New(slog.DiscardHandler))
+	m := newMeter(target{env: "prod"}, limits{200, 2000}, &drops{}, slog.New(slog.DiscardHandler))
 	dims := m.dimsOf(&event.Event{Environment: "staging"})
-	if _, got, _ := m.tags(&m.counts[countRequests], dims, nil); !slices.Equal(got, []string{"env:staging"}) {
+	if _, got := m.counts[countRequests].add(dims, &ownValues{}, 1); !slices.Equal(got, []string{"env:staging"}) {
 		t.Errorf("an event's own environment: %q", got)
 	}
 }

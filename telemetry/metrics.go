@@ -38,9 +38,30 @@ func (m *Metric) hasDims() bool {
 
 // Tags that more than the table names.
 const (
+	tagEnv       = "env"
 	tagEval      = "eval"
 	tagPartition = "partition"
 )
+
+// isClosed reports whether the values of a tag are the program's own: they are few, whatever
+// applications write.
+func isClosed(key string) bool {
+	switch key {
+	case "completed", "field", "kind", "metric", "mode", "outcome", "reason", "sink", "source", "tag", tagPartition:
+		return true
+	}
+	return false
+}
+
+// isVital reports whether a tag keeps its value when its metric has no room for a series with
+// all tags.
+func isVital(key string) bool {
+	switch key {
+	case tagEnv, "prompt_name", "prompt_version", tagEval:
+		return true
+	}
+	return isClosed(key)
+}
 
 // ScoreMetric is the name of the scores of all evaluators in the table.
 const ScoreMetric = scorePrefix + "<name>"
@@ -110,6 +131,8 @@ const (
 	countDropped
 	countCases
 	countReloads
+	countTagsOverflowed
+	countSeriesOverflowed
 	numCounts
 )
 
@@ -193,6 +216,16 @@ var counts = [numCounts]Metric{
 	},
 	countCases:   {"evalworker.cases", TypeCount, "", []string{"eval"}, "Failures newly recorded as cases. eval is several when a report has more failures than were new."},
 	countReloads: {"evalworker.reloads", TypeCount, "", []string{"outcome"}, "Reloads of the configuration; outcome is applied or refused. A refused one leaves the old in place."},
+	countTagsOverflowed: {
+		"evalworker.tags_overflowed", TypeCount, "",
+		[]string{"tag"},
+		"Values of a tag that were recorded as other, because the tag has max_tag_values others that are in use: once an event for a tag of dims, else once a metric.",
+	},
+	countSeriesOverflowed: {
+		"evalworker.series_overflowed", TypeCount, "",
+		[]string{"metric"},
+		"What was recorded with tags other, because the metric has max_series series that are in use. Sums over the metric stay exact.",
+	},
 }
 
 var gauges = [numGauges]Metric{
@@ -258,8 +291,31 @@ Generated from the table in the package telemetry. Do not edit.
 left out. Every metric also carries ` + "`service` and `version`" + `. Where DD_ENV is set, it is the ` + "`env`" + ` of every metric;
 otherwise ` + "`env`" + ` is the event's environment, and ` + "`datadog.env`" + ` for events that have none and for metrics without dims.
 
-Tag values are lower case, at most 200 bytes, of letters and digits of any script and ` + "`_ . / - :`" + `. The first
-` + "`max_tag_values`" + ` values of a key keep their names; later ones become ` + "`other`" + `, and the log says so once a key.
+Tag values are lower case, at most 200 bytes, of letters and digits of any script and ` + "`_ . / - :`" + `.
+
+## Bounds
+
+**Values of a tag.** A key has ` + "`datadog.max_tag_values`" + ` places (200). A value without one is recorded as ` + "`other`" + `. A place becomes free when its
+value was not seen for ` + fmt.Sprint(forgetAfter/3600) + ` hours. When none is free, a value takes that of the value that was not seen for longest, if that is ` + fmt.Sprint(idleAfter/60) + ` minutes; and
+a value that is new, such as a version that is being released, if it is less, for which there is a budget of as many as there are places
+an hour, a tenth of that at once. So workers that see the same events name the same values, whenever they were started, as long as no more are in use
+than there are places; and the newest version has a name. After values had to become ` + "`other`" + `, for ` + fmt.Sprint(idleAfter/60) + ` minutes, a new one beyond the budget needs a second event to get
+an idle place: an id in every ` + "`prompt_version`" + ` uses up the budget and no more. Tags whose values are evalworker's own, such as ` + "`outcome`" + `, keep all.
+
+**Series of a metric.** At a time a metric has ` + "`datadog.max_series`" + ` combinations of tags (2,000), a gauge ` + fmt.Sprint(maxOfOurs) + `. All ` + "`llm.eval.<name>`" + ` are one metric here. Three quarters
+have all tags. When these are in use, a further combination is recorded with ` + "`other`" + ` in all tags but
+` + codeList(vitalKeys()) + ` and evalworker's own; beyond the last quarter, in all but the latter. Nothing is left out, so **sums over a metric are exact**.
+When there is no room, combinations that were not seen for ` + fmt.Sprint(idleAfter/60) + ` minutes go; after ` + fmt.Sprint(forgetAfter/3600) + ` hours they go anyway.
+
+What became ` + "`other`" + ` is counted by ` + "`evalworker.tags_overflowed` and `evalworker.series_overflowed`" + `, is on ` + "`/statusz`" + `, and the log says so, once an hour a tag or metric.
+
+In Datadog a series that goes just gets no more points: the client keeps nothing longer than two seconds. It is billed in the hours
+in which it had some, so an hour's series may be several times those at a time when names change as fast as they may. In Prometheus a
+series that goes and comes back starts at 0, as counters do when a worker restarts; ` + "`rate` and `increase`" + ` expect that. It goes after longer than
+the five minutes for which Prometheus looks back, so with a scrape at least every ` + fmt.Sprint(idleAfter/60) + ` minutes its last value has been read. The sum over
+a counter of one page may fall; that of ` + "`rate`" + ` is right.
+
+## Metrics
 
 Distributions send every value, so sums are exact. Enable percentiles in Datadog for those that need them.
 
@@ -269,8 +325,7 @@ it was published. Counts of requests as they were sampled would overstate errors
 
 **Prometheus** has the same metrics on ` + "`/metrics`" + ` of the health server: dots are underscores, counts end in ` + "`_total`" + `, distributions are
 histograms, ` + "`llm.eval.<name>`" + ` is ` + "`llm_eval_score{eval=\"<name>\"}`" + `, and labels are the tags, empty when not known. ` + "`target_info`" + ` has
-service, version and env of the worker. A count or gauge has at most ` + fmt.Sprint(maxSeries) + ` series, a histogram ` + fmt.Sprint(maxHistograms) + `; what is more is recorded for the labels
-` + "`other`" + `. Beside them are ` + "`go_*` and `process_*`" + ` of Prometheus' library.
+service, version and env of the worker. Beside them are ` + "`go_*` and `process_*`" + ` of Prometheus' library.
 
 | metric | type | unit | tags | meaning |
 |---|---|---|---|---|
@@ -285,6 +340,11 @@ service, version and env of the worker. A count or gauge has at most ` + fmt.Spr
 		fmt.Fprintf(&b, "| %s | %s |\n", prometheusName(&distributions[i]), strings.Trim(fmt.Sprint(bounds[i]), "[]"))
 	}
 	return b.Bytes()
+}
+
+// vitalKeys are the tags that applications fill and that keep their values longest.
+func vitalKeys() []string {
+	return slices.DeleteFunc(dimsAnd(tagEval), func(key string) bool { return !isVital(key) })
 }
 
 func tagsDoc(keys []string) string {
