@@ -139,15 +139,14 @@ func (f *family) observe(dims *dimTags, own *ownValues, v float64) (string, []st
 }
 
 // ownOf returns the values of the metric's own tags.
-func (f *family) ownOf(values []string) *ownValues {
-	var own ownValues
+func (f *family) ownOf(values []string) (own ownValues) {
 	for i, set := range f.own {
 		own[i] = set.none
 		if i < len(values) {
 			own[i] = set.tag(values[i])
 		}
 	}
-	return &own
+	return own
 }
 
 func keyOf(dims *dimTags, own *ownValues) (key seriesKey) {

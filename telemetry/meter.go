@@ -12,6 +12,7 @@ import (
 
 	"github.com/DataDog/datadog-go/v5/statsd"
 
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 )
 
@@ -302,11 +303,18 @@ func (m *meter) forgetDims(now int64) {
 }
 
 func (m *meter) count(id countID, n int64, dims *dimTags, values ...string) {
+	if n > 0 {
+		own := m.counts[id].ownOf(values)
+		m.add(id, n, dims, &own)
+	}
+}
+
+// add adds to a count whose own tags have been looked up.
+func (m *meter) add(id countID, n int64, dims *dimTags, own *ownValues) {
 	if n <= 0 {
 		return
 	}
-	f := m.counts[id]
-	name, tags := f.add(dims, f.ownOf(values), float64(n))
+	name, tags := m.counts[id].add(dims, own, float64(n))
 	if m.statsd != nil {
 		_ = m.statsd.Count(name, n, tags, 1) // only a closed client returns errors
 	}
@@ -315,7 +323,8 @@ func (m *meter) count(id countID, n int64, dims *dimTags, values ...string) {
 // begin shows a count at 0 on the page for Prometheus, so that its first increase is one.
 func (m *meter) begin(id countID, values ...string) {
 	f := m.counts[id]
-	f.add(nil, f.ownOf(values), 0)
+	own := f.ownOf(values)
+	f.add(nil, &own, 0)
 }
 
 func (m *meter) gauge(id gaugeID, v float64, values ...string) {
@@ -324,11 +333,11 @@ func (m *meter) gauge(id gaugeID, v float64, values ...string) {
 	}
 	f := m.gauges[id]
 	own := f.ownOf(values)
-	if !f.set(own, v) && m.prometheus != nil {
+	if !f.set(&own, v) && m.prometheus != nil {
 		m.drops.add(SinkPrometheus, "too_many_series", 1)
 	}
 	if m.statsd != nil {
-		name, tags := f.tagsOf(nil, own)
+		name, tags := f.tagsOf(nil, &own)
 		_ = m.statsd.Gauge(name, v, tags, 1)
 	}
 }
@@ -336,7 +345,8 @@ func (m *meter) gauge(id gaugeID, v float64, values ...string) {
 // unset forgets a gauge. DogStatsD's client forgets each when it has sent it.
 func (m *meter) unset(id gaugeID, values ...string) {
 	f := m.gauges[id]
-	key := keyOf(nil, f.ownOf(values))
+	own := f.ownOf(values)
+	key := keyOf(nil, &own)
 	f.retain(func(k seriesKey) bool { return k != key })
 }
 
@@ -354,21 +364,30 @@ func (m *meter) partitions(held []int) {
 }
 
 func (m *meter) distribution(id distributionID, v float64, dims *dimTags, values ...string) {
+	own := m.distributions[id].ownOf(values)
+	m.observe(id, v, dims, &own)
+}
+
+// observe records a value of a distribution whose own tags have been looked up.
+func (m *meter) observe(id distributionID, v float64, dims *dimTags, own *ownValues) {
 	if !m.finite(v) {
 		return
 	}
-	f := m.distributions[id]
-	name, tags := f.observe(dims, f.ownOf(values), v)
+	name, tags := m.distributions[id].observe(dims, own, v)
 	if m.statsd != nil {
 		_ = m.statsd.Distribution(name, v, tags, 1)
 	}
 }
 
-// score records a score: for DogStatsD in the metric of its evaluator, for Prometheus in
-// one with a label for it.
-func (m *meter) score(evaluator string, v float64, dims *dimTags) {
-	if evaluator != "" {
-		m.distribution(distributionScore, v, dims, evaluator)
+// verdict records one verdict, with its weight, and with its score if it is decided: for
+// DogStatsD in the metric of its evaluator, for Prometheus in one with a label for it. It
+// looks the evaluator up once.
+func (m *meter) verdict(v *eval.Verdict, w int64, dims *dimTags) {
+	own := m.counts[countEvaluations].ownOf([]string{v.Eval, v.Outcome.String()})
+	m.add(countEvaluations, 1, dims, &own)
+	m.add(countWeighted, w, dims, &own)
+	if v.Outcome.Decided() && v.Eval != "" {
+		m.observe(distributionScore, v.Score, dims, &ownValues{own[0]})
 	}
 }
 

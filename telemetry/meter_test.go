@@ -60,7 +60,8 @@ func TestEnvOfTheWorkersOwnMetrics(t *testing.T) {
 	} {
 		m := newMeter(test.to, limits{200, 2000}, &drops{}, slog.New(slog.DiscardHandler))
 		cases := m.counts[countCases]
-		if _, got := cases.add(nil, cases.ownOf([]string{"e"}), 1); !slices.Equal(got, test.want) {
+		own := cases.ownOf([]string{"e"})
+		if _, got := cases.add(nil, &own, 1); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
