@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -69,5 +70,37 @@ func TestEnvOfTheWorkersOwnMetrics(t *testing.T) {
 	dims := m.dimsOf(&event.Event{Environment: "staging"})
 	if _, got := m.counts[countRequests].add(dims, &ownValues{}, 1); !slices.Equal(got, []string{"env:staging"}) {
 		t.Errorf("an event's own environment: %q", got)
+	}
+}
+
+// TestCachedTagsFollowPlaces: an event whose tags are cached is called other from when its
+// version has lost its place, and by its name from when it has one again.
+func TestCachedTagsFollowPlaces(t *testing.T) {
+	t.Parallel()
+	m := newMeter(target{}, limits{20, 2000}, &drops{}, slog.New(slog.DiscardHandler))
+	name := func(version string) string {
+		return strings.TrimPrefix(m.dimsOf(&event.Event{PromptVersion: version}).tags[0], "prompt_version:")
+	}
+	for i := range 20 {
+		name(fmt.Sprint(i))
+	}
+	m.clock.seconds.Store(1)
+	// Two new versions take the places of others, and then the budget is used up.
+	if a, b, c := name("new a"), name("new b"), name("new c"); a != "new_a" || b != "new_b" || c != "other" {
+		t.Fatalf("three new versions are called %s, %s and %s", a, b, c)
+	}
+	for version, want := range map[string]string{"0": "other", "1": "other", "2": "2", "new c": "other"} {
+		if got := name(version); got != want {
+			t.Errorf("%s is called %s, want %s", version, got, want)
+		}
+	}
+	if got := m.tagOverflows()["prompt_version"]; got != 4 {
+		t.Errorf("%d values became other, want 4: one for each event", got)
+	}
+	m.clock.seconds.Store(1 + idleAfter)
+	for _, version := range []string{"new c", "0"} {
+		if got := name(version); got == "other" {
+			t.Errorf("%s is called other though places are idle", version)
+		}
 	}
 }
