@@ -291,31 +291,8 @@ Generated from the table in the package telemetry. Do not edit.
 left out. Every metric also carries ` + "`service` and `version`" + `. Where DD_ENV is set, it is the ` + "`env`" + ` of every metric;
 otherwise ` + "`env`" + ` is the event's environment, and ` + "`datadog.env`" + ` for events that have none and for metrics without dims.
 
-Tag values are lower case, at most 200 bytes, of letters and digits of any script and ` + "`_ . / - :`" + `.
-
-## Bounds
-
-**Values of a tag.** A key has ` + "`datadog.max_tag_values`" + ` places (200). A value without one is recorded as ` + "`other`" + `. A place becomes free when its
-value was not seen for ` + fmt.Sprint(forgetAfter/3600) + ` hours. When none is free, a value takes that of the value that was not seen for longest, if that is ` + fmt.Sprint(idleAfter/60) + ` minutes; and
-a value that is new, such as a version that is being released, if it is less, for which there is a budget of as many as there are places
-an hour, a tenth of that at once. So workers that see the same events name the same values, whenever they were started, as long as no more are in use
-than there are places; and the newest version has a name. After values had to become ` + "`other`" + `, for ` + fmt.Sprint(idleAfter/60) + ` minutes, a new one beyond the budget needs a second event to get
-an idle place: an id in every ` + "`prompt_version`" + ` uses up the budget and no more. Tags whose values are evalworker's own, such as ` + "`outcome`" + `, keep all.
-
-**Series of a metric.** At a time a metric has ` + "`datadog.max_series`" + ` combinations of tags (2,000), a gauge ` + fmt.Sprint(maxOfOurs) + `. All ` + "`llm.eval.<name>`" + ` are one metric here. Three quarters
-have all tags. When these are in use, a further combination is recorded with ` + "`other`" + ` in all tags but
-` + codeList(vitalKeys()) + ` and evalworker's own; beyond the last quarter, in all but the latter. Nothing is left out, so **sums over a metric are exact**.
-When there is no room, combinations that were not seen for ` + fmt.Sprint(idleAfter/60) + ` minutes go; after ` + fmt.Sprint(forgetAfter/3600) + ` hours they go anyway.
-
-What became ` + "`other`" + ` is counted by ` + "`evalworker.tags_overflowed` and `evalworker.series_overflowed`" + `, is on ` + "`/statusz`" + `, and the log says so, once an hour a tag or metric.
-
-In Datadog a series that goes just gets no more points: the client keeps nothing longer than two seconds. It is billed in the hours
-in which it had some, so an hour's series may be several times those at a time when names change as fast as they may. In Prometheus a
-series that goes and comes back starts at 0, as counters do when a worker restarts; ` + "`rate` and `increase`" + ` expect that. It goes after longer than
-the five minutes for which Prometheus looks back, so with a scrape at least every ` + fmt.Sprint(idleAfter/60) + ` minutes its last value has been read. The sum over
-a counter of one page may fall; that of ` + "`rate`" + ` is right.
-
-## Metrics
+Tag values are lower case, at most 200 bytes, of letters and digits of any script and ` + "`_ . / - :`" + `. Values of a tag and
+series of a metric are [bounded](#bounds); more become ` + "`other`" + `.
 
 Distributions send every value, so sums are exact. Enable percentiles in Datadog for those that need them.
 
@@ -339,7 +316,40 @@ service, version and env of the worker. Beside them are ` + "`go_*` and `process
 	for i := range distributions {
 		fmt.Fprintf(&b, "| %s | %s |\n", prometheusName(&distributions[i]), strings.Trim(fmt.Sprint(bounds[i]), "[]"))
 	}
+	b.WriteString(boundsDoc())
 	return b.Bytes()
+}
+
+// boundsDoc says what bounds values of tags and series.
+func boundsDoc() string {
+	return `
+## Bounds
+
+**Values of a tag.** A tag has ` + "`datadog.max_tag_values`" + ` places (200). A value that has one keeps its name, others are recorded as ` + "`other`" + `.
+
+- A place becomes free when its value was not used for ` + fmt.Sprint(forgetAfter/3600) + ` hours.
+- When none is free, a value takes the one that was not used for longest, if that is ` + fmt.Sprint(idleAfter/60) + ` minutes.
+- When all were used since, a value that is new takes it all the same, so a version that is being released has a name. There is a budget for
+  that: as many an hour as there are places, a tenth of them at once. The value that lost its place gets one again when one is idle.
+- For ` + fmt.Sprint(idleAfter/60) + ` minutes after a value had to become ` + "`other`" + `, a new one gets an idle place with its second event, not its first. So an id in
+  every ` + "`prompt_version`" + ` uses up the budget and no more.
+
+So names follow from the last hours: workers that see the same events name the same values, whenever they were started, as long as no more are
+in use than there are places. Tags whose values are evalworker's own, such as ` + "`outcome`" + `, keep all of them.
+
+**Series of a metric.** A metric has ` + "`datadog.max_series`" + ` combinations of tags at a time (2,000), in DogStatsD as in Prometheus; all ` + "`llm.eval.<name>`" + `
+are one metric here, and a gauge may have ` + fmt.Sprint(maxOfOurs) + `. Three quarters are for combinations of all tags. When they are in use, a further one is recorded with ` + "`other`" + ` in all
+tags but ` + codeList(vitalKeys()) + ` and evalworker's own; when the last quarter is in use too, in all but the latter. Nothing is left out: **sums over a
+metric are exact**. When there is no room, combinations that were not used for ` + fmt.Sprint(idleAfter/60) + ` minutes go; after ` + fmt.Sprint(forgetAfter/3600) + ` hours they go anyway.
+
+What became ` + "`other`" + ` is in ` + "`evalworker.tags_overflowed` and `evalworker.series_overflowed`" + ` and on ` + "`/statusz`" + `, and the log says so once an hour a tag or metric.
+
+**When a series goes**, it gets no more points in Datadog; DogStatsD's client keeps nothing beyond the two seconds between two packets. Datadog bills a
+series for the hours in which it has points. Where places change hands as fast as they may, that is up to eight times ` + "`max_tag_values`" + ` names and
+seven times ` + "`max_series`" + ` in an hour. In Prometheus a series that comes back starts at 0, as counters do when a worker restarts, and ` + "`rate`" + ` and
+` + "`increase`" + ` see to that. It has not changed for longer than the five minutes for which Prometheus looks back, so its last value has been read
+when it goes. The sum of a counter over one page may therefore fall; that of its rates is right.
+`
 }
 
 // vitalKeys are the tags that applications fill and that keep their values longest.
