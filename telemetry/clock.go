@@ -11,8 +11,9 @@ const (
 	// above the five minutes for which Prometheus looks back, so the last value of a series
 	// has been read when the series goes. DogStatsD's client keeps two seconds.
 	idleAfter = 10 * 60
-	// forgetAfter is when the place becomes free, whether or not another one wants it.
-	forgetAfter = 6 * 60 * 60
+	// forgetAfter is when the place becomes free, whether or not another one wants it. It is
+	// long enough for an application that nobody uses at night.
+	forgetAfter = 24 * 60 * 60
 	// ageEvery is the time between two searches for what was not used for so long.
 	ageEvery = 60 * 60
 )

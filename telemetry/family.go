@@ -74,7 +74,10 @@ type seriesKey struct {
 
 // series is one combination of labels.
 type series struct {
-	key     seriesKey // the latest
+	// The latest values and their numbers that led to it.
+	key     seriesKey
+	dims    *dimTags
+	own     ownValues
 	detail  detail
 	name    string   // of the metric in DogStatsD
 	tags    []string // in DogStatsD, in the order of the table
@@ -221,7 +224,7 @@ func (f *family) search(dims *dimTags, own ownValues, now int64) *series {
 		if len(f.series) >= 4*f.most {
 			f.forgetKeys()
 		}
-		s.key = key
+		s.key, s.dims, s.own = key, dims, own
 		f.series[key] = s
 		return s
 	}
@@ -255,7 +258,10 @@ func (f *family) hasRoom(d detail, now int64) bool {
 	}
 	if f.sizes[d] >= most && f.searched != now {
 		f.searched = now
-		f.remove(func(s *series) bool { return now-s.used >= idleAfter })
+		idle := func(s *series) bool { return now-s.used >= idleAfter }
+		if f.remove(func(s *series) bool { return idle(s) && s.outdated() }); f.sizes[d] >= most {
+			f.remove(idle)
+		}
 	}
 	return f.sizes[d] < most
 }
@@ -287,13 +293,25 @@ func (f *family) remove(which func(*series) bool) {
 	}
 }
 
-// age removes series without a value for hours, except those that are always there: gauges,
-// which are not set when they do not change, and what has few series.
+// outdated reports whether a value of the series has lost its place.
+func (s *series) outdated() bool {
+	if s.dims != nil {
+		for _, v := range s.dims.values {
+			if v != nil && v.gone.Load() {
+				return true
+			}
+		}
+	}
+	return slices.ContainsFunc(s.own[:], func(v *tagValue) bool { return v != nil && v.gone.Load() })
+}
+
+// age removes series of values that have lost their places. The others stay: Prometheus does
+// not see the first increase of a counter that comes back, and some, such as errors, are rare.
 func (f *family) age(now int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.open {
-		f.remove(func(s *series) bool { return now-s.used >= forgetAfter })
+		f.remove(func(s *series) bool { return now-s.used >= idleAfter && s.outdated() })
 	}
 	f.forgetKeys()
 }

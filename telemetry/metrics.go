@@ -340,15 +340,15 @@ in use than there are places. Tags whose values are evalworker's own, such as ` 
 **Series of a metric.** A metric has ` + "`datadog.max_series`" + ` combinations of tags at a time (2,000), in DogStatsD as in Prometheus; all ` + "`llm.eval.<name>`" + `
 are one metric here, and a gauge may have ` + fmt.Sprint(maxOfOurs) + `. Three quarters are for combinations of all tags. When they are in use, a further one is recorded with ` + "`other`" + ` in all
 tags but ` + codeList(vitalKeys()) + ` and evalworker's own; when the last quarter is in use too, in all but the latter. Nothing is left out: **sums over a
-metric are exact**. When there is no room, combinations that were not used for ` + fmt.Sprint(idleAfter/60) + ` minutes go; after ` + fmt.Sprint(forgetAfter/3600) + ` hours they go anyway.
+metric are exact**. Combinations that were not used for ` + fmt.Sprint(idleAfter/60) + ` minutes go when a value of theirs has lost its place, and when there is no room.
 
 What became ` + "`other`" + ` is in ` + "`evalworker.tags_overflowed` and `evalworker.series_overflowed`" + ` and on ` + "`/statusz`" + `, and the log says so once an hour a tag or metric.
 
 **When a series goes**, it gets no more points in Datadog; DogStatsD's client keeps nothing beyond the two seconds between two packets. Datadog bills a
 series for the hours in which it has points. Where places change hands as fast as they may, that is up to eight times ` + "`max_tag_values`" + ` names and
-seven times ` + "`max_series`" + ` in an hour. In Prometheus a series that comes back starts at 0, as counters do when a worker restarts, and ` + "`rate`" + ` and
-` + "`increase`" + ` see to that. It has not changed for longer than the five minutes for which Prometheus looks back, so its last value has been read
-when it goes. The sum of a counter over one page may therefore fall; that of its rates is right.
+seven times ` + "`max_series`" + ` in an hour. In Prometheus a series has not changed for longer than the five minutes for which Prometheus looks back, so its
+last value has been read when it goes. The sum of a counter over one page may therefore fall; that of its rates does not. One that comes back starts at 0,
+as counters do when a worker restarts; what it has at its first scrape is no increase for Prometheus, as with any new series.
 `
 }
 

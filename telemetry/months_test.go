@@ -364,3 +364,35 @@ func TestWorkersAgree(t *testing.T) {
 		}
 	})
 }
+
+// TestRareSeriesStay: a counter that seldom increases stays on the page as long as its tags
+// are in use, because Prometheus does not see the first increase of one that comes back; that
+// of a version that nobody uses goes after a day.
+func TestRareSeriesStay(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := newFakeWorker(limits{200, 2000})
+		w.report(request("old", 0))
+		failed := request("7", 0)
+		failed.Verdicts[0].Outcome = eval.OutcomeError
+		w.report(failed)
+		for range 3 * 24 {
+			w.report(request("7", 0))
+			<-time.After(time.Hour)
+			w.meter.tick()
+		}
+		values, _ := w.counters(t)
+		var errors float64
+		for series, v := range values {
+			if strings.Contains(series, `prompt_version="old"`) {
+				t.Errorf("%s is there after three days", series)
+			}
+			if strings.HasPrefix(series, "llm_eval_count") && strings.Contains(series, `outcome="error"`) {
+				errors += v
+			}
+		}
+		if errors != 1 {
+			t.Errorf("the error of three days ago counts %v times", errors)
+		}
+	})
+}
