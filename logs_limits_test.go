@@ -41,8 +41,8 @@ func linesOfTheirOwn() map[string]string {
 		"answer format is not supported: a looser one is used, and this one is tried again later":                      "a format is tried again after ten minutes only",
 		"price table is old: set models.NAME.price, or read costs with care":                                           "once a model that a revision of the policy adds",
 		"spans and metrics are lost":                                                                                   "once a minute by telemetry.losses, with since and a count for each sink and reason",
-		"metric tag has too many values: more become other":                                                            "once a tag",
-		"metric has too many series for Prometheus: the values of more have the labels other":                          "once a metric",
+		"metric tag has too many values: more become other":                                                            "once an hour a tag, with the count",
+		"metric has too many series: tags of more become other":                                                        "once an hour a metric, with the count",
 
 		"sidecar does not start":      "once a process, with at most five lines",
 		"sidecar ended with an error": stop,

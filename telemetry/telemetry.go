@@ -110,9 +110,9 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 		drops:   &drops{},
 		losses:  losses{log: deps.Log},
 	}
-	t.meter = newMeter(to, cfg.MaxTagValues, t.drops, deps.Log)
+	t.meter = newMeter(to, limits{values: cfg.MaxTagValues, series: cfg.MaxSeries}, t.drops, deps.Log)
 	if deps.Prometheus {
-		newExposition(t.meter, to, deps.Log)
+		newExposition(t.meter, to)
 		t.begin()
 	}
 	if cfg.Enabled {
@@ -142,6 +142,16 @@ func (t *Telemetry) begin() {
 	}
 	for _, outcome := range []string{reloadApplied, reloadRefused} {
 		t.meter.begin(countReloads, outcome)
+	}
+	for _, set := range t.meter.sortedSets {
+		if !set.closed {
+			t.meter.begin(countTagsOverflowed, set.key)
+		}
+	}
+	for f := range t.meter.families() {
+		if f.open {
+			t.meter.begin(countSeriesOverflowed, f.metric)
+		}
 	}
 }
 
@@ -246,9 +256,10 @@ func (t *Telemetry) handle(r *eval.Report) {
 	}
 }
 
-// flush passes the counts that are kept here to the meter. Dead letters are rare
+// flush moves the meter's clock on, and passes the counts that are kept here to it. Dead letters are rare
 // and are sent at once, with their reason.
 func (t *Telemetry) flush() {
+	t.meter.tick()
 	t.meter.count(countEvents, t.events.evaluated.unsent(), nil, string(eval.DispositionEvaluated))
 	t.meter.count(countEvents, t.events.unwanted.unsent(), nil, string(eval.DispositionUnwanted))
 	t.meter.count(countEvents, t.events.sampledOut.unsent(), nil, string(eval.DispositionSampledOut))

@@ -393,7 +393,7 @@ func TestTransientErrorsAreTriedAgain(t *testing.T) {
 		}
 	}})
 	b.eventually("three attempts", func() bool { return calls.Load() >= 3 })
-	if st := w.Status(); st.Stalled != "handlers wait for a dependency: the store is away" || st.StalledSince.IsZero() || st.InFlight != 1 {
+	if st := w.Status(); st.Stalled != "handlers wait for a dependency: unavailable: the store is away" || st.StalledSince.IsZero() || st.InFlight != 1 {
 		t.Errorf("status during the trouble: %+v", st)
 	}
 	if got := b.stored(0); got > 0 {
