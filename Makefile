@@ -85,6 +85,12 @@ race: ## Run all tests under the race detector
 kill: ## Kill workers under load and count what is lost and repeated
 	$(GO) test -count=1 -v -run 'TestKill' ./kafka/consumer/...
 
+PKG ?= ./sidecar ./internal/serve ./kafka/consumer ./cmd/emitter
+
+.PHONY: flakes
+flakes: ## Run the tests of PKG five times on one CPU beside 15 busy loops, and print which failed (RUNS=5, LOOPS=15, PKG=./sidecar)
+	RUNS='$(or $(RUNS),5)' LOOPS='$(or $(LOOPS),15)' GO=$(GO) BIN=$(BIN) tools/underload.sh $(PKG)
+
 ROWS ?= all
 
 .PHONY: faults
