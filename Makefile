@@ -182,8 +182,7 @@ $(LINT): tools/go.mod
 	cd tools && $(GO) build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: lint
-lint: $(LINT) ## Run go vet, on modules of their own too, and golangci-lint
-	$(GO) vet $(PKGS)
+lint: $(LINT) ## Run golangci-lint, which runs go vet's checks too, and go vet on modules of their own
 	cd bench/decoders && $(GO) vet ./...
 	cd tools && $(GO) vet ./sbom
 	for module in $(MODULES); do (cd $$module && $(abspath $(LINT)) run ./...) || exit 1; done

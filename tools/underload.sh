@@ -13,10 +13,11 @@ done
 [ ${#packages[@]} -gt 0 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
 
 # One session for tests and loops, because Linux shares a CPU out among sessions before it looks at their processes;
-# the whole session steps back behind whatever else the machine does.
+# when all is built, the whole session steps back behind whatever else the machine does.
 if [ -z "${UNDERLOAD_SESSION:-}" ]; then
   UNDERLOAD_SESSION=1 exec setsid --wait "$PWD/tools/$(basename "$0")" "$@"
 fi
+
 pids=() test=
 trap '[ ${#pids[@]} -eq 0 ] && [ -z "$test" ] || kill "${pids[@]}" $test 2>/dev/null || true' EXIT
 trap 'exit 130' INT TERM
@@ -34,7 +35,7 @@ end_loops() {
 mkdir -p "$out"
 listed=$("${GO:-go}" list -f '{{.ImportPath}} {{.Dir}}' "${packages[@]}")
 while read -r package _; do
-  binary=$out/${package//\//-}.test
+  name=${package#*/*/*/} && binary=$out/${name//\//-}.test
   rm -f "$binary" "${binary%.test}".*.log
   "${GO:-go}" test -c ${RACE:+-race} -o "$binary" "$package" >/dev/null
 done <<<"$listed"
@@ -42,7 +43,7 @@ done <<<"$listed"
 
 failed=0
 while read -r package dir <&3; do
-  name=${package#*/*/*/} binary=$out/${package//\//-}.test
+  name=${package#*/*/*/} && binary=$out/${name//\//-}.test
   [ -x "$binary" ] || continue # it has no tests
   begin_loops
   bad=0 began=$SECONDS
@@ -57,7 +58,7 @@ while read -r package dir <&3; do
   echo "$name: $bad of $runs runs failed, beside $loops loops, $(((SECONDS - began) / runs)) s each"
   if [ "$bad" -gt 0 ]; then
     failed=1
-    grep -haE '^ *--- FAIL|^panic:' "${binary%.test}".*.log | sed -E 's/ \([0-9.]+s\)//' | sort | uniq -c
+    grep -haE '^ *--- FAIL|^panic:' "${binary%.test}".*.log | sed -E 's/ \([0-9.]+s\)//' | sort | uniq -c || true
     echo "  see ${binary%.test}.*.log"
   fi
 done 3<<<"$listed"
