@@ -85,6 +85,12 @@ race: ## Run all tests under the race detector
 kill: ## Kill workers under load and count what is lost and repeated
 	$(GO) test -count=1 -v -run 'TestKill' ./kafka/consumer/...
 
+PKG ?= ./sidecar ./internal/serve ./kafka/consumer ./cmd/emitter
+
+.PHONY: flakes
+flakes: ## Run the tests of PKG five times on one CPU beside 15 busy loops, and print which failed (RUNS=5, LOOPS=15, PKG=./sidecar)
+	RUNS='$(or $(RUNS),5)' LOOPS='$(or $(LOOPS),15)' GO=$(GO) BIN=$(BIN) tools/underload.sh $(PKG)
+
 ROWS ?= all
 
 .PHONY: faults
@@ -176,8 +182,7 @@ $(LINT): tools/go.mod
 	cd tools && $(GO) build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: lint
-lint: $(LINT) ## Run go vet, on modules of their own too, and golangci-lint
-	$(GO) vet $(PKGS)
+lint: $(LINT) ## Run golangci-lint, which runs go vet's checks too, and go vet on modules of their own
 	cd bench/decoders && $(GO) vet ./...
 	cd tools && $(GO) vet ./sbom
 	for module in $(MODULES); do (cd $$module && $(abspath $(LINT)) run ./...) || exit 1; done

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"errors"
-	"net"
 	"net/url"
 	"strings"
 	"testing"
@@ -28,13 +27,7 @@ func TestErrorsOfConnectionsAreAlike(t *testing.T) {
 func TestPostgresErrors(t *testing.T) {
 	t.Parallel()
 	good := onPostgres(t)
-	closed, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := closed.Close(); err != nil {
-		t.Fatal(err)
-	}
+	const nobody = "127.0.0.1:1" // on a port that was closed another test may listen
 	password := "canary" + "/" + "word"
 	for name, tt := range map[string]struct {
 		change  func(*url.URL)
@@ -45,7 +38,7 @@ func TestPostgresErrors(t *testing.T) {
 		"unknown user":     {func(u *url.URL) { u.User = url.UserPassword("nobody", password) }, false, "refuses the user or its password"},
 		"unknown database": {func(u *url.URL) { u.Path = "/nowhere" }, false, "no such database"},
 		"unknown schema":   {func(u *url.URL) { u.RawQuery += "&search_path=nowhere" }, false, "make it the owner of the database"},
-		"nobody there":     {func(u *url.URL) { u.Host = closed.Addr().String() }, true, "connection refused"},
+		"nobody there":     {func(u *url.URL) { u.Host = nobody }, true, "connection refused"},
 		"unknown host":     {func(u *url.URL) { u.Host = "nowhere.invalid" }, true, "nowhere.invalid"},
 	} {
 		t.Run(name, func(t *testing.T) {

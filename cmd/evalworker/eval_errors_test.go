@@ -156,15 +156,14 @@ func TestEvalWaits(t *testing.T) {
 // where it was looked for, the last error and what to mend, and nothing secret.
 func TestEvalGivesUp(t *testing.T) {
 	t.Parallel()
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
+	const gone = "http://127.0.0.1:1" // on a port that was closed another test may listen
 	limiting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "90")
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
 	t.Cleanup(limiting.Close)
 	for name, tt := range map[string]struct{ url, last, mend string }{
-		"nobody listens": {gone.URL, "unavailable: no answer: connection refused", "check that it runs and models.default.base_url, or wait longer with --patience"},
+		"nobody listens": {gone, "unavailable: no answer: connection refused", "check that it runs and models.default.base_url, or wait longer with --patience"},
 		"limits calls":   {limiting.URL, "rate_limited: status 429", "lower models.default.requests_per_minute, or wait longer with --patience"},
 	} {
 		t.Run(name, func(t *testing.T) {

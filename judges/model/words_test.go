@@ -54,8 +54,6 @@ func TestWords(t *testing.T) {
 		change(d)
 		return &http.Transport{DialContext: d.DialContext}
 	}
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
 	ended := time.Now().Add(-48 * time.Hour).UTC().Format(time.DateOnly)
 	for name, tt := range map[string]struct {
 		server    string
@@ -100,7 +98,7 @@ func TestWords(t *testing.T) {
 			mend:    "models.house.base_url: want a name that can be resolved, or mend the DNS of this machine",
 		},
 		"closed port": {
-			server: closed.URL, reason: eval.ReasonUnavailable,
+			server: "http://127.0.0.1:1/v1", reason: eval.ReasonUnavailable,
 			problem: `^no answer: connection refused$`, mend: "models.house.base_url: want the address of a server that runs",
 		},
 		"address that does not answer": {

@@ -150,11 +150,7 @@ func TestADeadLetterThatIsTooLargeIsCut(t *testing.T) {
 	t.Parallel()
 	b := newTestbed(t, 1, true)
 	b.broker.Close()
-	broker, err := broker.Start(broker.Config{Addr: b.broker.Addr(), MaxMessageBytes: 2000, Topics: map[string]int32{b.cfg.Topic: 1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(broker.Close)
+	broker := b.restart(broker.Config{Addr: b.broker.Addr(), MaxMessageBytes: 2000, Topics: map[string]int32{b.cfg.Topic: 1}})
 	b.broker = broker
 	large := bytes.Repeat([]byte("x"), 1800)
 	b.publishMessages(0, kafka.Message{Key: []byte("value"), Value: large})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -145,6 +146,23 @@ func (b *testbed) stored(partition int) int64 {
 		return unknownOffset
 	}
 	return res.Topics[b.cfg.Topic][0].CommittedOffset
+}
+
+// restart starts a broker of the test's own on the address of one that it had before.
+// Meanwhile another process may have got the port for a connection, and keep it for a
+// moment.
+func (b *testbed) restart(cfg broker.Config) *broker.Broker {
+	b.t.Helper()
+	var again *broker.Broker
+	b.eventually("listening on "+cfg.Addr, func() bool {
+		var err error
+		if again, err = broker.Start(cfg); err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+			b.t.Fatal(err)
+		}
+		return err == nil
+	})
+	b.t.Cleanup(again.Close)
+	return again
 }
 
 // eventually polls a condition that only another process knows.

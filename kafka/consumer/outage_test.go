@@ -45,10 +45,7 @@ func TestBrokerGone(t *testing.T) {
 	b.cfg.SessionTimeout = 2 * time.Second // after which the member gives up
 	dir := t.TempDir()
 	b.broker.Close()
-	embedded, err := broker.Start(broker.Config{Addr: b.broker.Addr(), Dir: dir, Topics: map[string]int32{b.cfg.Topic: 1}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	embedded := b.restart(broker.Config{Addr: b.broker.Addr(), Dir: dir, Topics: map[string]int32{b.cfg.Topic: 1}})
 	out := &logBuffer{}
 	began := time.Now()
 	w := b.start(Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(out, nil))})
@@ -80,11 +77,7 @@ func TestBrokerGone(t *testing.T) {
 		t.Errorf("the log names functions:\n%s", out)
 	}
 
-	again, err := broker.Start(broker.Config{Addr: embedded.Addr(), Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(again.Close)
+	again := b.restart(broker.Config{Addr: embedded.Addr(), Dir: dir})
 	w.owns(1)
 	if st := w.Status(); st.Down() || st.Error != "" || !st.NotJoinedSince.IsZero() {
 		t.Errorf("status after the outage: %+v", st)
@@ -104,11 +97,7 @@ func TestBrokerGone(t *testing.T) {
 	if st := w.Status(); st.DownSince.Before(began) {
 		t.Errorf("down since %v, want after %v", st.DownSince, began)
 	}
-	again, err = broker.Start(broker.Config{Addr: embedded.Addr(), Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(again.Close)
+	b.restart(broker.Config{Addr: embedded.Addr(), Dir: dir})
 	w.owns(1)
 	if err := w.halt(); err != nil { // while there is a broker
 		t.Error(err)
