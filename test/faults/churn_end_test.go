@@ -1,0 +1,373 @@
+package faults
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// end waits until everything is done, stops the workers and asserts what holds.
+func (c *churn) end() {
+	c.t.Helper()
+	c.settled()
+	c.eventually("all is committed", func() bool { return c.uncommitted() == 0 })
+	c.eventually("both workers are settled and have reported", func() bool {
+		for _, name := range churnWorkers {
+			s, ok := c.workers[name].status()
+			if !ok || !s.Events.Settled() || s.Consumer.InFlight > 0 || s.Telemetry.Queued > 0 {
+				return false
+			}
+		}
+		return true
+	})
+	c.watch.stop()
+	reloads := c.reloads()
+	errors := c.verdictErrors()
+	kept := c.cases(c.workers["A"])
+	c.finish() // what the workers had not sent yet they send when they stop
+	c.sink.drain()
+	c.counts(kept, errors, reloads)
+	c.versions()
+	c.growth()
+	c.logs()
+}
+
+// reloads returns how many revisions each worker has applied and refused.
+func (c *churn) reloads() map[string][2]int {
+	out := map[string][2]int{}
+	for _, name := range churnWorkers {
+		s, _ := c.workers[name].status()
+		out[name] = [2]int{s.Policy.Reloads.Applied, s.Policy.Reloads.Refused}
+	}
+	return out
+}
+
+// verdictErrors returns how many verdicts were errors, and how many calls failed.
+func (c *churn) verdictErrors() (n [2]float64) {
+	c.t.Helper()
+	for _, name := range churnWorkers {
+		page, ok := c.watch.metrics(name)
+		c.bound(ok, "worker %s: no metrics", name)
+		n[0] += page.sum("llm_eval_count_total", "outcome", "error")
+		n[1] += page.sum("evalworker_judge_errors_total")
+	}
+	return n
+}
+
+// counts asserts the counts of events, verdicts and failures.
+func (c *churn) counts(kept int, errors [2]float64, reloads map[string][2]int) {
+	c.t.Helper()
+	sound := c.sound(0)
+	failing := 0
+	for _, id := range sound {
+		if fails(id) {
+			failing++
+		}
+	}
+	versions := (len(c.ledger.published)-1)/eventsPerVersion + 1
+	c.measured("events published", len(c.ledger.published) == c.pub.total, strconv.Itoa(c.pub.total), "%d, with %d versions", len(c.ledger.published), versions)
+	c.measured("evaluated", c.row.evaluated == len(sound), strconv.Itoa(len(sound)), "%d", c.row.evaluated)
+	c.measured("dead-lettered", c.row.deadLettered == len(c.ledger.broken), strconv.Itoa(len(c.ledger.broken)), "%d", c.row.deadLettered)
+	c.measured("lost", c.row.lost == 0, "0", "%d", c.row.lost)
+	moved := c.moved()
+	c.measured("evaluated twice", c.row.repeated <= moved*churnInFlight, fmt.Sprintf("at most %d: %d partitions moved", moved*churnInFlight, moved), "%d", c.row.repeated)
+	c.measured("failures in the store", kept == failing, strconv.Itoa(failing), "%d", kept)
+	c.measured("verdicts that are errors", errors[0] == 0 && c.sink.errors == 0, "0", "%.0f, of %.0f calls that failed", errors[0], errors[1])
+	for _, name := range churnWorkers {
+		r := reloads[name]
+		c.measured("reloads of "+name, r == [2]int{c.applied, c.refused}, fmt.Sprintf("%d applied, %d refused", c.applied, c.refused), "%d applied, %d refused", r[0], r[1])
+	}
+}
+
+// moved returns how many partitions workers had to give away. What was in flight on one
+// may be evaluated twice; on others nothing may.
+func (c *churn) moved() int {
+	n := 0
+	for _, name := range churnWorkers {
+		var had []any
+		for _, line := range c.workers[name].linesOf("partitions assigned") {
+			has, _ := line["partitions"].([]any)
+			for _, p := range had {
+				if !slices.Contains(has, p) {
+					n++
+				}
+			}
+			had = has
+		}
+	}
+	return n
+}
+
+// reportedWithin is how soon after the judge's answer an event is in what DogStatsD has
+// received. One that fails may have waited for the store.
+const reportedWithin = 20 * time.Second
+
+// versions asserts that the newest version had a name, and that each one has as many
+// verdicts as it has events.
+func (c *churn) versions() {
+	c.t.Helper()
+	for _, n := range []struct {
+		where string
+		named
+	}{{"/metrics", c.watch.page}, {"DogStatsD", c.watch.stats}} {
+		c.measured("newest version named in "+n.where, n.looks > 0 && len(n.missing) == 0, "at every look", "%s", n.named)
+	}
+	c.bound(len(c.sink.malformed) == 0, "DogStatsD got what is not in its format: %q", c.sink.malformed)
+	c.bound(c.watch.silent == 0, "%d times a worker did not answer on /metrics or /statusz", c.watch.silent)
+
+	events := c.perVersion()
+	inPage, inStats := exactly{}, exactly{}
+	for v := 1; v <= len(events); v++ {
+		e := events[v]
+		for _, eval := range []string{judgeName, validatorName} {
+			key := evaluated{versionName(v), eval}
+			sum := 0.0
+			for _, name := range churnWorkers {
+				sum += c.watch.weighted[name][key]
+			}
+			inPage.add(key, sum, e)
+			if !c.watch.lost(e.first.Add(-time.Second), e.last.Add(reportedWithin)) {
+				inStats.add(key, c.sink.weighted[key], e)
+			}
+		}
+	}
+	c.measured("verdicts a version in /metrics", inPage.holds(), "exact", "%s", inPage)
+	c.measured("verdicts a version in DogStatsD", inStats.holds() && inStats.right >= len(events)/4, "exact while the agent was up", "%s", inStats)
+}
+
+// String says how often the newest version was found.
+func (n named) String() string {
+	text := fmt.Sprintf("%d of %d looks", n.looks-len(n.missing), n.looks)
+	if len(n.missing) > 0 {
+		text += ", first missing " + n.missing[0]
+	}
+	return text
+}
+
+// published is what became of the events of a version.
+type published struct {
+	events      int       // evaluated
+	again       int       // evaluations beyond the first of each
+	first, last time.Time // answers of the judge
+}
+
+// perVersion returns the events of each version, by the log of the model.
+func (c *churn) perVersion() map[int]published {
+	out := map[int]published{}
+	seen := map[string]bool{}
+	for _, a := range c.model.log() {
+		if a.answered.IsZero() {
+			continue
+		}
+		v := versionOf(a.id)
+		p := out[v]
+		if p.first.IsZero() || a.begun.Before(p.first) {
+			p.first = a.begun
+		}
+		if a.answered.After(p.last) {
+			p.last = a.answered
+		}
+		if seen[a.id] {
+			p.again++
+		} else {
+			p.events++
+		}
+		seen[a.id] = true
+		out[v] = p
+	}
+	return out
+}
+
+// exactly counts the sums that are right.
+type exactly struct {
+	right, wrong int
+	sample       string // the first wrong one
+}
+
+// add compares the sum of a version with its events. An answer that came when its
+// partition had moved is not reported by the worker that asked.
+func (e *exactly) add(key evaluated, sum float64, p published) {
+	if n := float64(p.events); sum >= n && sum <= n+float64(p.again) {
+		e.right++
+		return
+	}
+	if e.wrong++; e.wrong == 1 {
+		e.sample = fmt.Sprintf("%s of %s: %.0f for %d events", key.eval, key.version, sum, p.events)
+	}
+}
+
+func (e exactly) holds() bool { return e.wrong == 0 && e.right > 0 }
+
+// String says how many sums are right.
+func (e exactly) String() string {
+	text := fmt.Sprintf("%d of %d sums", e.right, e.right+e.wrong)
+	if e.wrong > 0 {
+		text += ", first wrong: " + e.sample
+	}
+	return text
+}
+
+// logLimit bounds the log lines of a worker in any minute.
+const logLimit = 30
+
+// logs asserts that the workers' logs can be read by a person.
+func (c *churn) logs() {
+	c.t.Helper()
+	for _, name := range churnWorkers {
+		lines := c.workers[name].logLines()
+		most := busiest(lines)
+		c.measured("log lines a minute of "+name, len(most) <= logLimit, fmt.Sprintf("at most %d", logLimit), "%d, %d in all", len(most), len(lines))
+		if len(most) > 0 {
+			c.t.Logf("worker %s, the busiest minute from %s: %s", name, most[0].at.UTC().Format(clock), messages(most))
+		}
+		c.t.Logf("worker %s, all lines: %s", name, messages(lines))
+	}
+}
+
+// resource is something that a worker may not use more and more of.
+type resource struct {
+	name         string
+	of           func(sample) float64
+	perPartition float64
+	slack        float64 // for what is not a matter of partitions
+	unit         float64
+}
+
+const mb = 1 << 20
+
+// resources returns what is looked at, and how much of it a partition explains.
+func resources() []resource {
+	return []resource{
+		{"goroutines", func(s sample) float64 { return s.goroutines }, 1, 10, 1},
+		{"descriptors", func(s sample) float64 { return s.files }, 1, 10, 1},
+		{"MB of heap", func(s sample) float64 { return s.heap }, 0.2 * mb, 6 * mb, mb},
+		{"MB of memory", func(s sample) float64 { return s.rss }, 0.5 * mb, 24 * mb, mb},
+	}
+}
+
+// growth asserts that workers hold no more in the second half than in the first third,
+// but for what their partitions explain.
+func (c *churn) growth() {
+	c.t.Helper()
+	cycles := int(c.lasts / churnCycle)
+	for _, name := range churnWorkers {
+		early, late := halves(c.watch.samples[name], cycles)
+		c.bound(len(early) > 0 && len(late) > 0, "worker %s: %d and %d samples", name, len(early), len(late))
+		more := median(late, func(s sample) float64 { return s.partitions }) - median(early, func(s sample) float64 { return s.partitions })
+		for _, r := range resources() {
+			from, to := median(early, r.of), median(late, r.of)
+			allowed := r.perPartition*more + r.slack
+			c.measured("growth of "+name+", "+r.name, to-from <= allowed, fmt.Sprintf("%.0f, with %+.0f partitions", allowed/r.unit, more), "%.1f to %.1f", from/r.unit, to/r.unit)
+		}
+		c.t.Logf("worker %s, in quiet moments: %s", name, curve(c.watch.samples[name]))
+		c.t.Logf("worker %s, goroutines that were not there in the first quiet moment: %s", name, c.watch.stacks[name][1].more(c.watch.stacks[name][0]))
+	}
+}
+
+// halves returns the quiet samples of the first third of the cycles and of the second
+// half. The first of many cycles is for warming up.
+func halves(all []sample, cycles int) (early, late []sample) {
+	warm := 0
+	if cycles > 5 {
+		warm = 1
+	}
+	for _, s := range all {
+		switch {
+		case !s.quiet || s.cycle < warm || s.cycle >= cycles:
+		case s.cycle < warm+max(1, (cycles-warm)/3):
+			early = append(early, s)
+		case s.cycle >= cycles-cycles/2:
+			late = append(late, s)
+		}
+	}
+	return early, late
+}
+
+// median returns the median of what samples hold; 0 for none.
+func median(all []sample, of func(sample) float64) float64 {
+	if len(all) == 0 {
+		return 0
+	}
+	values := make([]float64, len(all))
+	for i, s := range all {
+		values[i] = of(s)
+	}
+	slices.Sort(values)
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2
+}
+
+// curve prints the medians of each cycle.
+func curve(all []sample) string {
+	byCycle := map[int][]sample{}
+	last := 0
+	for _, s := range all {
+		if s.quiet {
+			byCycle[s.cycle] = append(byCycle[s.cycle], s)
+			last = max(last, s.cycle)
+		}
+	}
+	var parts []string
+	for n := range last + 1 {
+		part := fmt.Sprintf("%.1f partitions", median(byCycle[n], func(s sample) float64 { return s.partitions }))
+		for _, r := range resources() {
+			part += fmt.Sprintf(", %.1f %s", median(byCycle[n], r.of)/r.unit, r.name)
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func TestHalves(t *testing.T) {
+	t.Parallel()
+	var all []sample
+	for cycle := range 14 { // the last one is after the end
+		for _, quiet := range []bool{false, true} {
+			all = append(all, sample{cycle: cycle, quiet: quiet, goroutines: float64(cycle)})
+		}
+	}
+	of := func(s sample) float64 { return s.goroutines }
+	early, late := halves(all, 13)
+	if len(early) != 4 || median(early, of) != 2.5 || len(late) != 6 || median(late, of) != 9.5 {
+		t.Errorf("of 13 cycles: %d around %v and %d around %v, want 4 around 2.5 and 6 around 9.5", len(early), median(early, of), len(late), median(late, of))
+	}
+	early, late = halves(all, 2)
+	if len(early) != 1 || early[0].cycle != 0 || len(late) != 1 || late[0].cycle != 1 {
+		t.Errorf("of 2 cycles: %v and %v", early, late)
+	}
+	if median(nil, of) != 0 {
+		t.Error("a median of nothing")
+	}
+}
+
+func TestStacks(t *testing.T) {
+	t.Parallel()
+	before := stacksOf("goroutine profile: total 3\n2 @ 0x1 0x2\n#\t0x1\tnet.read+0x2\tnet.go:1\n#\t0x2\tkafka.(*conn).run+0x3\tconn.go:2\n\n1 @ 0x3\n#\t0x3\tmain.main+0x1\tmain.go:1\n")
+	after := stacks{"kafka.(*conn).run": 5, "main.main": 1, "new": 1}
+	if got, want := after.more(before), "3 kafka.(*conn).run, 1 new"; got != want {
+		t.Errorf("more: %q, want %q", got, want)
+	}
+}
+
+func TestMetricsPage(t *testing.T) {
+	t.Parallel()
+	page := metrics("# HELP a b\na{x=\"1\",eval=\"one\"} 2\na{eval=\"two\",x=\"1\"} 3.5\nab 7\ngo 1e+06\n")
+	for _, row := range []struct {
+		name  string
+		pairs []string
+		want  float64
+	}{
+		{"a", nil, 5.5},
+		{"a", []string{"eval", "two"}, 3.5},
+		{"a", []string{"x", "1", "eval", "one"}, 2},
+		{"a", []string{"y", "1"}, 0},
+		{"go", nil, 1e6},
+		{"b", nil, 0},
+	} {
+		if got := page.sum(row.name, row.pairs...); got != row.want {
+			t.Errorf("sum(%s, %q) = %v, want %v", row.name, row.pairs, got, row.want)
+		}
+	}
+}
