@@ -25,11 +25,11 @@ func (c *churn) end() {
 	})
 	c.watch.stop()
 	reloads := c.reloads()
-	errors := c.verdictErrors()
+	failed := c.verdictErrors()
 	kept := c.cases(c.workers["A"])
 	c.finish() // what the workers had not sent yet they send when they stop
 	c.sink.drain()
-	c.counts(kept, errors, reloads)
+	c.counts(kept, failed, reloads)
 	c.versions()
 	c.growth()
 	c.logs()
@@ -58,7 +58,7 @@ func (c *churn) verdictErrors() (n [2]float64) {
 }
 
 // counts asserts the counts of events, verdicts and failures.
-func (c *churn) counts(kept int, errors [2]float64, reloads map[string][2]int) {
+func (c *churn) counts(kept int, failed [2]float64, reloads map[string][2]int) {
 	c.t.Helper()
 	sound := c.sound(0)
 	failing := 0
@@ -75,25 +75,33 @@ func (c *churn) counts(kept int, errors [2]float64, reloads map[string][2]int) {
 	moved := c.moved()
 	c.measured("evaluated twice", c.row.repeated <= moved*churnInFlight, fmt.Sprintf("at most %d: %d partitions moved", moved*churnInFlight, moved), "%d", c.row.repeated)
 	c.measured("failures in the store", kept == failing, strconv.Itoa(failing), "%d", kept)
-	c.measured("verdicts that are errors", errors[0] == 0 && c.sink.errors == 0, "0", "%.0f, of %.0f calls that failed", errors[0], errors[1])
+	c.measured("verdicts that are errors", failed[0] == 0 && c.sink.errors == 0, "0", "%.0f, of %.0f calls that failed", failed[0], failed[1])
+	c.bound(failed[1] > 0 && c.lineCount("store is down") >= c.restarts && len(c.watch.dropped) > 0, "an outage of judge, store or agent that no worker noticed")
 	for _, name := range churnWorkers {
 		r := reloads[name]
 		c.measured("reloads of "+name, r == [2]int{c.applied, c.refused}, fmt.Sprintf("%d applied, %d refused", c.applied, c.refused), "%d applied, %d refused", r[0], r[1])
 	}
 }
 
-// moved returns how many partitions workers had to give away. What was in flight on one
-// may be evaluated twice; on others nothing may.
+// lineCount returns how many lines of all workers begin with a message.
+func (c *churn) lineCount(msg string) (n int) {
+	for _, name := range churnWorkers {
+		n += c.workers[name].count(msg)
+	}
+	return n
+}
+
+// moved returns how many partitions workers had to give away since the first event. What
+// was in flight on one may be evaluated twice; on others nothing may.
 func (c *churn) moved() int {
 	n := 0
 	for _, name := range churnWorkers {
 		var had []any
 		for _, line := range c.workers[name].linesOf("partitions assigned") {
 			has, _ := line["partitions"].([]any)
-			for _, p := range had {
-				if !slices.Contains(has, p) {
-					n++
-				}
+			text, _ := line["time"].(string)
+			if at, err := time.Parse(time.RFC3339Nano, text); err == nil && at.After(c.began) {
+				n += len(slices.DeleteFunc(had, func(p any) bool { return slices.Contains(has, p) }))
 			}
 			had = has
 		}
@@ -232,35 +240,43 @@ type resource struct {
 	name         string
 	of           func(sample) float64
 	perPartition float64
-	slack        float64 // for what is not a matter of partitions
+	perVersion   float64 // of the prompt that has a name
+	slack        float64
 	unit         float64
 }
 
-const mb = 1 << 20
+const (
+	kb = 1 << 10
+	mb = 1 << 20
+)
 
-// resources returns what is looked at, and how much of it a partition explains.
+// resources returns what is looked at. A partition is a connection, a goroutine and a
+// buffer of 64 KiB (docs/scaling.md), a version some series.
 func resources() []resource {
 	return []resource{
-		{"goroutines", func(s sample) float64 { return s.goroutines }, 1, 10, 1},
-		{"descriptors", func(s sample) float64 { return s.files }, 1, 10, 1},
-		{"MB of heap", func(s sample) float64 { return s.heap }, 0.2 * mb, 6 * mb, mb},
-		{"MB of memory", func(s sample) float64 { return s.rss }, 0.5 * mb, 24 * mb, mb},
+		{"goroutines", func(s sample) float64 { return s.goroutines }, 1, 0, 10, 1},
+		{"descriptors", func(s sample) float64 { return s.files }, 1, 0, 10, 1},
+		{"MB of heap", func(s sample) float64 { return s.heap }, 100 * kb, 20 * kb, 4 * mb, mb},
+		{"MB resident", func(s sample) float64 { return s.rss }, 200 * kb, 40 * kb, 16 * mb, mb},
 	}
 }
 
 // growth asserts that workers hold no more in the second half than in the first third,
-// but for what their partitions explain.
+// but for what partitions and versions explain.
 func (c *churn) growth() {
 	c.t.Helper()
+	c.measured("most resident memory", c.row.rss <= c.memory, "at most "+megabytes(c.memory), "%s", megabytes(c.row.rss))
 	cycles := int(c.lasts / churnCycle)
 	for _, name := range churnWorkers {
 		early, late := halves(c.watch.samples[name], cycles)
 		c.bound(len(early) > 0 && len(late) > 0, "worker %s: %d and %d samples", name, len(early), len(late))
-		more := median(late, func(s sample) float64 { return s.partitions }) - median(early, func(s sample) float64 { return s.partitions })
+		more := func(of func(sample) float64) float64 { return median(late, of) - median(early, of) }
+		partitions := more(func(s sample) float64 { return s.partitions })
+		versions := more(func(s sample) float64 { return s.versions })
 		for _, r := range resources() {
-			from, to := median(early, r.of), median(late, r.of)
-			allowed := r.perPartition*more + r.slack
-			c.measured("growth of "+name+", "+r.name, to-from <= allowed, fmt.Sprintf("%.0f, with %+.0f partitions", allowed/r.unit, more), "%.1f to %.1f", from/r.unit, to/r.unit)
+			allowed := r.perPartition*partitions + r.perVersion*versions + r.slack
+			c.measured("growth of "+name+", "+r.name, more(r.of) <= allowed, fmt.Sprintf("%.1f: %+.1f partitions, %+.0f versions", allowed/r.unit, partitions, versions),
+				"%.1f, from %.1f to %.1f", more(r.of)/r.unit, median(early, r.of)/r.unit, median(late, r.of)/r.unit)
 		}
 		c.t.Logf("worker %s, in quiet moments: %s", name, curve(c.watch.samples[name]))
 		c.t.Logf("worker %s, goroutines that were not there in the first quiet moment: %s", name, c.watch.stacks[name][1].more(c.watch.stacks[name][0]))
@@ -311,7 +327,7 @@ func curve(all []sample) string {
 	}
 	var parts []string
 	for n := range last + 1 {
-		part := fmt.Sprintf("%.1f partitions", median(byCycle[n], func(s sample) float64 { return s.partitions }))
+		part := fmt.Sprintf("%.1f partitions, %.0f versions", median(byCycle[n], func(s sample) float64 { return s.partitions }), median(byCycle[n], func(s sample) float64 { return s.versions }))
 		for _, r := range resources() {
 			part += fmt.Sprintf(", %.1f %s", median(byCycle[n], r.of)/r.unit, r.name)
 		}

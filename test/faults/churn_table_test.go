@@ -24,7 +24,7 @@ func (c *churn) measured(what string, holds bool, bound, found string, args ...a
 	c.t.Helper()
 	found = fmt.Sprintf(found, args...)
 	c.table = append(c.table, measure{what, found, bound, !holds})
-	c.world.bound(holds, "%s: %s, want %s", what, found, bound)
+	c.bound(holds, "%s: %s, want %s", what, found, bound)
 }
 
 // heading returns the lines above the table: how it was made.

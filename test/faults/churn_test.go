@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -21,8 +22,9 @@ const (
 	churnRate  = 200             // events a second
 	churnPace  = 2 * time.Second // a new version of the prompt comes as often
 	churnCycle = 45 * time.Second
-	// quietFrom is where in a cycle all troubles are over and what they held up is done.
-	quietFrom = 36 * time.Second
+	// quietFrom is where in a cycle all troubles are over, what they held up is done, and
+	// the connections of the rebalance, which stay for half a minute, are closed.
+	quietFrom = 40 * time.Second
 
 	churnInFlight   = 32
 	firstPartitions = 8
@@ -102,9 +104,12 @@ func newChurn(w *world, lasts time.Duration) *churn {
 	return c
 }
 
-// maxVersions returns how many values a tag may have: the default, or so few that even
-// a short run has more versions.
-func maxVersions(lasts time.Duration) int { return min(200, int(lasts/churnPace)/3) }
+// maxVersions returns how many values a tag may have: the default, or a few less than a
+// short run has versions.
+func maxVersions(lasts time.Duration) int {
+	versions := int(lasts / churnPace)
+	return min(200, versions-versions/15)
+}
 
 // evaluators returns the section of the nth revision of the configuration. All of them
 // give the same verdicts.
@@ -150,11 +155,11 @@ func (c *churn) steps(cycle, cycles int) []step {
 	}
 	return []step{
 		{1 * time.Second, only(even, grow)},
-		{3 * time.Second, c.reloadInvalid},
-		{5 * time.Second, c.judgeLeaves},
-		{7 * time.Second, c.reload}, // which ends the wait of events for the judge, and they wait again
-		{9 * time.Second, only(!even, grow)},
-		{11 * time.Second, c.judgeReturns},
+		{2 * time.Second, c.reloadInvalid},
+		{4 * time.Second, c.judgeLeaves},
+		{6 * time.Second, only(!even, grow)},
+		{8 * time.Second, c.reload}, // which ends the wait of events for the judge, and they wait again
+		{10 * time.Second, c.judgeReturns},
 		{14 * time.Second, only(!even, c.agentLeaves)},
 		{20 * time.Second, only(!even, c.agentReturns)},
 		{21 * time.Second, only(even, c.storeLeaves)},
@@ -191,10 +196,15 @@ func (c *churn) until(at time.Time) {
 	case <-c.pub.failed:
 		c.must(c.pub.wait())
 	case <-c.workers["A"].ended:
-		c.must(fmt.Errorf("worker A ended in the middle: %v", c.workers["A"].err))
+		c.endedEarly("A")
 	case <-c.workers["B"].ended:
-		c.must(fmt.Errorf("worker B ended in the middle: %v", c.workers["B"].err))
+		c.endedEarly("B")
 	}
+}
+
+func (c *churn) endedEarly(worker string) {
+	c.t.Helper()
+	c.must(errors.Join(fmt.Errorf("worker %s ended in the middle", worker), c.workers[worker].err))
 }
 
 // reload writes a valid configuration that changes an evaluator, and waits until both

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,7 +18,7 @@ const (
 
 const (
 	// lookEvery is how often metrics are read.
-	lookEvery = 3 * time.Second
+	lookEvery = 2 * time.Second
 	// namedAfter is how soon after an event's evaluation its version has to be named. A
 	// worker sends to DogStatsD every 2 s.
 	namedAfter = 5 * time.Second
@@ -28,6 +29,7 @@ type sample struct {
 	cycle      int
 	quiet      bool // nothing was away, and nothing was held up
 	partitions float64
+	versions   float64 // that have a name in /metrics
 	goroutines float64
 	files      float64 // descriptors
 	heap       float64 // live after the last collection, in bytes
@@ -119,7 +121,7 @@ func (w *watch) look() {
 		}
 		mine := w.newest(name, at.Add(-namedAfter))
 		newest = max(newest, mine)
-		w.keep(name, page)
+		versions := w.keep(name, page)
 		if mine > 0 {
 			w.page.looks++
 			if w.weighted[name][evaluated{versionName(mine), judgeName}] == 0 {
@@ -129,7 +131,7 @@ func (w *watch) look() {
 		if lost := page.sum("evalworker_dropped_total", "sink", "dogstatsd"); lost > w.dropped[name] {
 			w.dropped[name], drops = lost, true
 		}
-		s := w.sample(at, len(status.Consumer.Partitions), page)
+		s := w.sample(at, len(status.Consumer.Partitions), versions, page)
 		w.samples[name] = append(w.samples[name], s)
 		if s.quiet {
 			w.profile(name)
@@ -138,7 +140,7 @@ func (w *watch) look() {
 	if drops {
 		w.lossy = append(w.lossy, outage{w.looked, at})
 	}
-	if newest > 0 && !w.lost(at.Add(-namedAfter-lookEvery), at) {
+	if newest > 0 && !w.lost(w.firstOf(newest).Add(-time.Second), at) {
 		w.stats.looks++
 		if !w.c.sink.names(versionName(newest)) {
 			w.stats.missing = append(w.stats.missing, versionName(newest))
@@ -180,23 +182,36 @@ func (w *watch) newest(worker string, by time.Time) int {
 	return newest
 }
 
-// keep remembers the counts of verdicts by version. A version that has lost its name
-// keeps the last ones.
-func (w *watch) keep(worker string, page metrics) {
+// firstOf returns when an event of a version was evaluated first.
+func (w *watch) firstOf(version int) (first time.Time) {
+	for _, name := range churnWorkers {
+		if at := w.first[name][version]; first.IsZero() || !at.IsZero() && at.Before(first) {
+			first = at
+		}
+	}
+	return first
+}
+
+// keep remembers the counts of verdicts by version, and returns how many versions have
+// a name. One that has lost it keeps its last counts.
+func (w *watch) keep(worker string, page metrics) (versions int) {
 	sums := map[evaluated]float64{}
 	page.each("llm_eval_weighted_total", func(labels string, v float64) {
-		sums[evaluated{label(labels, "prompt_version"), label(labels, "eval")}] += v
+		e := evaluated{label(labels, "prompt_version"), label(labels, "eval")}
+		if sums[e] == 0 && e.eval == judgeName && e.version != "other" {
+			versions++
+		}
+		sums[e] += v
 	})
-	for e, v := range sums {
-		w.weighted[worker][e] = v
-	}
+	maps.Copy(w.weighted[worker], sums)
+	return versions
 }
 
 // sample returns what a worker holds.
-func (w *watch) sample(at time.Time, partitions int, page metrics) sample {
+func (w *watch) sample(at time.Time, partitions, versions int, page metrics) sample {
 	since := at.Sub(w.c.began)
 	return sample{
-		cycle: int(since / churnCycle), quiet: since%churnCycle >= quietFrom, partitions: float64(partitions),
+		cycle: int(since / churnCycle), quiet: since%churnCycle >= quietFrom, partitions: float64(partitions), versions: float64(versions),
 		goroutines: page.sum("go_goroutines"), files: page.sum("process_open_fds"), rss: page.sum("process_resident_memory_bytes"),
 		// The collector begins again when as much is allocated as was live, so this is live
 		// memory whatever has been allocated since.
