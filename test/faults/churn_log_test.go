@@ -74,6 +74,23 @@ func messages(lines []logLine) string {
 	return strings.Join(parts, ", ")
 }
 
+// logLimit bounds the log lines of a worker in any minute.
+const logLimit = 30
+
+// logs asserts that the workers' logs can be read by a person.
+func (c *churn) logs() {
+	c.t.Helper()
+	for _, name := range churnWorkers {
+		lines := c.workers[name].logLines()
+		most := busiest(lines)
+		c.measured("log lines a minute of "+name, len(most) <= logLimit, fmt.Sprintf("at most %d", logLimit), "%d, %d in all", len(most), len(lines))
+		if len(most) > 0 {
+			c.t.Logf("worker %s, the busiest minute from %s: %s", name, most[0].at.UTC().Format(clock), messages(most))
+		}
+		c.t.Logf("worker %s, all lines: %s", name, messages(lines))
+	}
+}
+
 func TestBusiest(t *testing.T) {
 	t.Parallel()
 	at := func(s int, msg string) logLine { return logLine{time.Unix(int64(s), 0), msg} }

@@ -160,6 +160,9 @@ func (s *statsSink) payload(b []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for line := range bytes.Lines(b) {
+		if bytes.HasPrefix(line, []byte("_e{")) { // an event, of a version that is new
+			continue
+		}
 		m, err := datadog.ParseStatsD(strings.TrimSuffix(string(line), "\n"))
 		if err != nil {
 			s.malformed = append(s.malformed, err.Error())

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -314,4 +315,34 @@ func label(labels, key string) string {
 	}
 	value, _, _ := strings.Cut(rest, `"`)
 	return value
+}
+
+func TestStacks(t *testing.T) {
+	t.Parallel()
+	before := stacksOf("goroutine profile: total 3\n2 @ 0x1 0x2\n#\t0x1\tnet.read+0x2\tnet.go:1\n#\t0x2\tkafka.(*conn).run+0x3\tconn.go:2\n\n1 @ 0x3\n#\t0x3\tmain.main+0x1\tmain.go:1\n")
+	after := stacks{"kafka.(*conn).run": 5, "main.main": 1, "new": 1}
+	if got, want := after.more(before), "3 kafka.(*conn).run, 1 new"; got != want {
+		t.Errorf("more: %q, want %q", got, want)
+	}
+}
+
+func TestMetricsPage(t *testing.T) {
+	t.Parallel()
+	page := metrics("# HELP a b\na{x=\"1\",eval=\"one\"} 2\na{eval=\"two\",x=\"1\"} 3.5\nab 7\ngo 1e+06\n")
+	for _, row := range []struct {
+		name  string
+		pairs []string
+		want  float64
+	}{
+		{"a", nil, 5.5},
+		{"a", []string{"eval", "two"}, 3.5},
+		{"a", []string{"x", "1", "eval", "one"}, 2},
+		{"a", []string{"y", "1"}, 0},
+		{"go", nil, 1e6},
+		{"b", nil, 0},
+	} {
+		if got := page.sum(row.name, row.pairs...); got != row.want {
+			t.Errorf("sum(%s, %q) = %v, want %v", row.name, row.pairs, got, row.want)
+		}
+	}
 }
