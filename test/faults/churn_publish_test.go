@@ -46,18 +46,18 @@ func versioned(id string) event.Event {
 }
 
 // publisher publishes at an even rate, through the emitter and through a sidecar. It
-// writes the ledger until wait returns.
+// writes the ledger until stop returns.
 type publisher struct {
 	w       *world
 	sidecar string // its address
-	total   int    // events to publish
+	enough  chan struct{}
 	done    chan struct{}
 	failed  chan struct{} // closed at an error
 	err     error         // once done is closed
 }
 
-func newPublisher(w *world, lasts time.Duration) *publisher {
-	return &publisher{w: w, total: churnRate * int(lasts/time.Second), done: make(chan struct{}), failed: make(chan struct{})}
+func newPublisher(w *world) *publisher {
+	return &publisher{w: w, enough: make(chan struct{}), done: make(chan struct{}), failed: make(chan struct{})}
 }
 
 // start begins to publish. It ends with the row.
@@ -76,13 +76,14 @@ func (p *publisher) start() {
 	})
 }
 
-// wait returns when all is published.
-func (p *publisher) wait() error {
+// stop ends the publishing, and returns when all is confirmed.
+func (p *publisher) stop() error {
+	close(p.enough)
 	select {
 	case <-p.done:
 		return p.err
 	case <-time.After(patience):
-		return fmt.Errorf("not all is published %v after the end of the time", patience)
+		return fmt.Errorf("not all that was published is confirmed after %v", patience)
 	}
 }
 
@@ -107,8 +108,8 @@ func (p *publisher) publish(ctx context.Context) (err error) {
 	began := time.Now()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for n := 0; n < p.total; {
-		for due := min(p.total, int(time.Since(began).Seconds()*churnRate)); n < due; {
+	for n := 0; ; {
+		for due := int(time.Since(began).Seconds() * churnRate); n < due; {
 			n++
 			id := idNumber(n)
 			p.w.ledger.published = append(p.w.ledger.published, id)
@@ -127,9 +128,10 @@ func (p *publisher) publish(ctx context.Context) (err error) {
 		}
 		select {
 		case <-tick.C:
+		case <-p.enough:
+			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,9 +23,10 @@ const (
 	churnRate  = 200             // events a second
 	churnPace  = 2 * time.Second // a new version of the prompt comes as often
 	churnCycle = 45 * time.Second
-	// quietFrom is where in a cycle all troubles are over, what they held up is done, and
-	// the connections of the rebalance, which stay for half a minute, are closed.
+	// quietFrom is where in a cycle all troubles are over, and the connections of the
+	// rebalance, which stay for half a minute, are closed.
 	quietFrom = 40 * time.Second
+	quietFor  = 5 * time.Second
 
 	churnInFlight   = 32
 	firstPartitions = 8
@@ -46,10 +48,11 @@ type churn struct {
 	table []measure
 
 	partitions       int
-	applied, refused int       // reloads
-	restarts         int       // of the store
-	judgeDown        []outage  // when the judge was away
-	began            time.Time // of the first cycle
+	applied, refused int          // reloads
+	restarts         int          // of the store
+	judgeDown        []outage     // when the judge was away
+	began            time.Time    // of the first cycle
+	quiet            atomic.Int32 // the number of the cycle, from 1, that is in its quiet part; 0: none is
 }
 
 // outage is a time in which something was away.
@@ -99,7 +102,7 @@ func newChurn(w *world, lasts time.Duration) *churn {
 	w.config["datadog"] = fmt.Sprintf(`{agent_url: %q, dogstatsd_url: "unix://%s", max_tag_values: %d}`, c.trace.url(), c.sink.path, maxVersions(lasts))
 	w.config["health"] = `{listen: "127.0.0.1:0", pprof: true}`
 	w.config["evaluators"] = evaluators(0)
-	c.pub = newPublisher(w, lasts)
+	c.pub = newPublisher(w)
 	c.watch = newWatch(c)
 	return c
 }
@@ -166,23 +169,43 @@ func (c *churn) steps(cycle, cycles int) []step {
 		{23 * time.Second, c.reloadInvalid},
 		{25 * time.Second, only(even, c.storeReturns)},
 		{32 * time.Second, c.reload},
-		{churnCycle, func() {}},
+		{quietFrom, func() { c.rest(cycle) }},
 	}
 }
 
-// run runs all cycles, and returns when everything has been published.
+// run runs all cycles, and returns when everything has been published. On a machine that
+// is slow a cycle takes longer.
 func (c *churn) run() {
 	c.t.Helper()
-	cycles := int(c.lasts / churnCycle)
+	cycles := c.cycles()
 	for cycle := range cycles {
-		start := c.began.Add(time.Duration(cycle) * churnCycle)
+		start := time.Now()
 		for _, s := range c.steps(cycle, cycles) {
 			c.until(start.Add(s.at))
 			s.do()
 		}
 	}
-	c.until(c.began.Add(c.lasts))
-	c.must(c.pub.wait())
+	c.must(c.pub.stop())
+}
+
+// cycles returns how many cycles the run has.
+func (c *churn) cycles() int { return int(c.lasts / churnCycle) }
+
+// rest waits until what was held up is done, and leaves the workers alone for a while.
+func (c *churn) rest(cycle int) {
+	c.t.Helper()
+	c.eventually("what was held up is done", func() bool {
+		for _, name := range churnWorkers {
+			s, ok := c.workers[name].status()
+			if !ok || !s.Consumer.Joined || s.Consumer.InFlight == churnInFlight || s.Consumer.Unfinished() > churnRate {
+				return false
+			}
+		}
+		return true
+	})
+	c.quiet.Store(int32(cycle) + 1) //nolint:gosec // a few cycles
+	c.until(time.Now().Add(quietFor))
+	c.quiet.Store(0)
 }
 
 // until waits for a time of the plan. A worker that ends, or a publisher that fails,
@@ -194,7 +217,7 @@ func (c *churn) until(at time.Time) {
 	select {
 	case <-timer.C:
 	case <-c.pub.failed:
-		c.must(c.pub.wait())
+		c.must(c.pub.stop())
 	case <-c.workers["A"].ended:
 		c.endedEarly("A")
 	case <-c.workers["B"].ended:

@@ -132,7 +132,7 @@ func (w *watch) look() {
 		if lost := page.sum("evalworker_dropped_total", "sink", "dogstatsd"); lost > w.dropped[name] {
 			w.dropped[name], drops = lost, true
 		}
-		s := w.sample(at, len(status.Consumer.Partitions), versions, page)
+		s := w.sample(len(status.Consumer.Partitions), versions, page)
 		w.samples[name] = append(w.samples[name], s)
 		if s.quiet {
 			w.profile(name)
@@ -209,10 +209,10 @@ func (w *watch) keep(worker string, page metrics) (versions int) {
 }
 
 // sample returns what a worker holds.
-func (w *watch) sample(at time.Time, partitions, versions int, page metrics) sample {
-	since := at.Sub(w.c.began)
+func (w *watch) sample(partitions, versions int, page metrics) sample {
+	quiet := int(w.c.quiet.Load())
 	return sample{
-		cycle: int(since / churnCycle), quiet: since%churnCycle >= quietFrom, partitions: float64(partitions), versions: float64(versions),
+		cycle: quiet - 1, quiet: quiet > 0, partitions: float64(partitions), versions: float64(versions),
 		goroutines: page.sum("go_goroutines"), files: page.sum("process_open_fds"), rss: page.sum("process_resident_memory_bytes"),
 		// The collector begins again when as much is allocated as was live, so this is live
 		// memory whatever has been allocated since.
