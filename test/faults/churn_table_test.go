@@ -29,7 +29,7 @@ func (c *churn) measured(what string, holds bool, bound, found string, args ...a
 
 // heading returns the lines above the table: how it was made.
 func (c *churn) heading() string {
-	return fmt.Sprintf("`make soak-churn TIME=%v` on %s, %s, %s, %d cores: %d events a second, %d reloads, %d to %d partitions, %d restarts of the store, %d outages of the judge and %d of the agent.\n\n",
+	return fmt.Sprintf("`make soak-churn TIME=%v` on %s, %s, %s, %d cores. Events a second: %d; reloads: %d; partitions: %d to %d; restarts of the store: %d; outages of the judge: %d, of the agent: %d.\n\n",
 		c.lasts, time.Now().UTC().Format(time.DateOnly), containers.KafkaImage, containers.PostgresImage, runtime.NumCPU(), churnRate,
 		c.applied+c.refused, firstPartitions, c.partitions, c.restarts, len(c.judgeDown), len(c.sink.away))
 }
