@@ -101,6 +101,12 @@ faults: ## Run the program under faults on Apache Kafka (ROWS=sigkill,sigterm; O
 faults-short: ## Run the rows of faults that CI runs
 	@$(MAKE) --no-print-directory faults ROWS=ci
 
+TIME = 10m
+
+.PHONY: soak-churn
+soak-churn: ## Run two workers while partitions, configuration, prompts, store, judge and agent change (TIME=90s; OUT=docs/reliability.md)
+	$(GO) test ./test/faults -run '^TestChurn$$' -v -count=1 -timeout 60m -faults.churn=$(TIME) $(if $(OUT),-faults.out='$(abspath $(OUT))')
+
 .PHONY: peers
 peers: ## Test deploy/ with Helm's engine and Docker, Terraform's language and the types of Datadog's API, and spans with Datadog's own trace agent: modules of their own
 	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 -timeout 25m ./...

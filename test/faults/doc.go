@@ -5,6 +5,7 @@
 //	make faults                        # every row, some ten minutes
 //	make faults ROWS=sigkill,sigterm   # some rows; a group's name stands for its rows
 //	make faults-short                  # the rows that continuous integration runs
+//	make soak-churn                    # two workers for ten minutes, while all around them changes
 //
 // docs/reliability.md explains the columns of a row, and the run writes its table.
 // The program imports nothing from here.
