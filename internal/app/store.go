@@ -58,6 +58,7 @@ func (a *App) connect(ctx context.Context) error {
 		err := a.store.Connect(ctx)
 		if err == nil {
 			logMigration(a.log, a.store)
+			a.retention.opened(a.store.Versions())
 			if since, was := a.starting.End(); was {
 				a.log.Info("store is reachable", slog.Duration("after", time.Since(since)))
 			}
@@ -75,22 +76,6 @@ func (a *App) connect(ctx context.Context) error {
 		}
 		pause.Wait(ctx, attempt)
 	}
-}
-
-// retain deletes what the store does not have to keep, until ctx ends.
-func (a *App) retain(ctx context.Context) {
-	a.store.Retain(ctx, func(deleted map[string]int, err error) {
-		total := 0
-		for _, n := range deleted {
-			total += n
-		}
-		if err != nil {
-			a.log.Warn("old failures not deleted: the store grows, and it is tried again in an hour", slog.Any(keyError, err))
-		}
-		if total > 0 {
-			a.log.Info("old failures deleted", slog.Int("cases", deleted["cases"]), slog.Int("failures", deleted["occurrences"]), slog.Int("exemplars", deleted["exemplars"]))
-		}
-	})
 }
 
 // storeDown returns since when and why cases cannot be kept, or a zero time.
