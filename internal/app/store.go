@@ -19,7 +19,10 @@ func openStore(ctx context.Context, cfg store.Config) (_ *store.Store, err error
 	if err != nil || cfg.Remote() {
 		return s, err
 	}
-	if err = s.Connect(ctx); err == nil {
+	if err = s.ClaimExisting(); err == nil {
+		err = s.Connect(ctx)
+	}
+	if err == nil {
 		err = s.Claim()
 	}
 	if err != nil {

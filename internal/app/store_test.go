@@ -81,6 +81,33 @@ func TestRetentionStatus(t *testing.T) {
 	}
 }
 
+// TestRefusedWorkerChangesNothing: a newer worker that is refused, because another one is
+// at work on the file, has not changed the tables under it.
+func TestRefusedWorkerChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	cfg := w.load(w.configure(rulePolicy))
+	s, err := store.Open(t.Context(), cfg.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := errors.Join(s.Claim(), s.Rollback(t.Context(), 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.New(t.Context(), cfg, app.Deps{Log: w.logger()}); err == nil || !strings.Contains(err.Error(), "another worker") {
+		t.Fatalf("a second worker: %v", err)
+	}
+	looked, err := store.OpenExisting(t.Context(), cfg.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer looked.Close()
+	if v := looked.Versions().Store; v != 1 {
+		t.Errorf("a worker that was refused made version %d of the tables", v)
+	}
+}
+
 // TestStoreDownOverStop: events that wait for the store when the worker has to stop
 // go to the next worker, which keeps their cases.
 func TestStoreDownOverStop(t *testing.T) {
