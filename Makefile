@@ -95,6 +95,10 @@ faults: ## Run the program under faults on Apache Kafka (ROWS=sigkill,sigterm; O
 faults-short: ## Run the rows of faults that CI runs
 	@$(MAKE) --no-print-directory faults ROWS=ci
 
+.PHONY: upgrade
+upgrade: ## Run programs of earlier commits beside this one, and this one beside a newer one, and go back: one group, one store, no event lost
+	EVALWORKER_TEST_UPGRADE=1 $(GO) test ./test/upgrade -count=1 -v -timeout 20m
+
 .PHONY: peers
 peers: ## Test deploy/ with Helm's engine and Docker, Terraform's language and the types of Datadog's API, and spans with Datadog's own trace agent: modules of their own
 	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 -timeout 25m ./...

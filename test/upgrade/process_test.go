@@ -193,13 +193,17 @@ func (p *process) joined() *process {
 	return p
 }
 
-// troubles returns the messages of a worker at WARN and above that are not expected.
+// troubles returns the messages of a worker at WARN and above that are not expected. That
+// the tables were changed is; and that the group was made anew while a worker joined it,
+// because here workers come and go within seconds.
 func (p *process) troubles() (out []string) {
 	for _, line := range p.lines(func(line map[string]any) bool { return line["level"] == "WARN" || line["level"] == "ERROR" }) {
 		msg, _ := line["msg"].(string)
-		if !strings.HasPrefix(msg, "store migrated") {
-			out = append(out, fmt.Sprintf("%s: %v", msg, line["error"]))
+		err := fmt.Sprint(line["error"])
+		if strings.HasPrefix(msg, "store migrated") || strings.HasPrefix(msg, "group not joined") && strings.Contains(err, "Rebalance In Progress") {
+			continue
 		}
+		out = append(out, msg+": "+err)
 	}
 	return out
 }

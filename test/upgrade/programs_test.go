@@ -57,7 +57,6 @@ func buildAll(t *testing.T) programs {
 	var out programs
 	tables := len(migrations(t))
 	for _, c := range earlier() {
-		// What another test may be doing to the index is of no interest.
 		if err := exec.CommandContext(t.Context(), "git", "-C", root, "cat-file", "-e", c.hash+"^{commit}").Run(); err != nil {
 			text := "the history does not hold the commit " + c.hash + ": fetch all of it (git fetch --unshallow)"
 			if os.Getenv(containers.EnvRequired) == "required" {
@@ -65,6 +64,8 @@ func buildAll(t *testing.T) programs {
 			}
 			t.Skip(text)
 		}
+	}
+	for _, c := range earlier() {
 		src := filepath.Join(t.TempDir(), "src")
 		archive := exec.CommandContext(t.Context(), "git", "-C", root, "archive", "--format=tar", c.hash)
 		var tree, said bytes.Buffer

@@ -24,17 +24,12 @@ import (
 
 const (
 	partitions = 6
-	// rate is how many events a second are published, and most how many at most.
-	rate, most = 250, 8000
+	// rate is how many events a second are published, and most how many at most: for longer
+	// than a scenario takes, on a busy machine too.
+	rate, most = 150, 12000
 	// sessionTimeout is how long a killed worker keeps its share of the topic.
 	sessionTimeout = 6 * time.Second
 )
-
-// servers are what all worlds share.
-type servers struct {
-	kafka    string // address of a broker
-	postgres *containers.Postgres
-}
 
 // startKafka starts the embedded broker, or Apache Kafka where it is required.
 func startKafka(t *testing.T) string {
