@@ -27,13 +27,12 @@ const (
 
 // process is a program that runs.
 type process struct {
-	t      *testing.T
-	name   string
-	cmd    *exec.Cmd
-	log    string // file with its output
-	ended  chan struct{}
-	err    error // set when ended is closed
-	killed time.Time
+	t     *testing.T
+	name  string
+	cmd   *exec.Cmd
+	log   string // file with its output
+	ended chan struct{}
+	err   error // set when ended is closed
 }
 
 // start starts a program with nothing of the test's environment but what it needs.
@@ -159,7 +158,6 @@ func (p *process) stop() {
 // kill ends a process with SIGKILL.
 func (p *process) kill() {
 	p.t.Helper()
-	p.killed = time.Now()
 	if err := p.cmd.Process.Kill(); err != nil {
 		p.t.Fatalf("%s: %v", p.name, err)
 	}

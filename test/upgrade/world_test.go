@@ -66,10 +66,7 @@ type world struct {
 }
 
 // call is a question about an event that was answered.
-type call struct {
-	id, worker string
-	at         time.Time
-}
+type call struct{ id, worker string }
 
 func newWorld(t *testing.T, addr, topic string) *world {
 	t.Helper()
@@ -147,7 +144,7 @@ func (w *world) answer(out http.ResponseWriter, r *http.Request) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.calls = append(w.calls, call{id, worker, time.Now()})
+	w.calls = append(w.calls, call{id, worker})
 }
 
 // answerWriter notes whether an answer could not be written.
@@ -279,46 +276,4 @@ func (w *world) worker(p program, name, group, store, judge string) *process {
 		w.t.Fatal(err)
 	}
 	return w.start(name, p.evalworker, "run", "-c", file)
-}
-
-// end returns how many messages are in the topic.
-func (w *world) end() (n int64) {
-	w.t.Helper()
-	var ends []kafka.OffsetRequest
-	for id := range partitions {
-		ends = append(ends, kafka.LastOffsetOf(id))
-	}
-	eventually(w.t, "ends of "+w.topic, func() bool {
-		n = 0
-		last, err := w.client.ListOffsets(w.t.Context(), &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{w.topic: ends}})
-		if err != nil || len(last.Topics[w.topic]) != partitions {
-			return false
-		}
-		for _, p := range last.Topics[w.topic] {
-			n += p.LastOffset
-		}
-		return true
-	})
-	return n
-}
-
-// committed returns how many messages a group has finished.
-func (w *world) committed(group string) (n int64) {
-	w.t.Helper()
-	var ids []int
-	for id := range partitions {
-		ids = append(ids, id)
-	}
-	eventually(w.t, "offsets of "+group, func() bool {
-		n = 0
-		res, err := w.client.OffsetFetch(w.t.Context(), &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{w.topic: ids}})
-		if err != nil || res.Error != nil {
-			return false
-		}
-		for _, p := range res.Topics[w.topic] {
-			n += max(p.CommittedOffset, 0)
-		}
-		return true
-	})
-	return n
 }
