@@ -36,7 +36,7 @@ type commit struct {
 }
 
 // earlier are the commits whose programs run beside this one, each for what it alone
-// proves. Their names end up in docs/upgrading.md.
+// proves; docs/upgrading.md has what they showed.
 func earlier() []commit {
 	return []commit{
 		{"85baf24a1128cfabd7f1ee316ff58c89707b08da", 1, false}, // 2026-11-25: the first form of the tables
