@@ -57,6 +57,7 @@ func (w *world) start(name string, command ...string) *process {
 		defer close(p.ended)
 		p.err = p.cmd.Wait()
 	}()
+	w.started = append(w.started, p)
 	w.t.Cleanup(func() {
 		_ = p.cmd.Process.Kill() // it may have ended
 		<-p.ended

@@ -306,8 +306,24 @@ func settled(w *world, group string, n int) {
 	eventually(w.t, "all is committed", func() bool { return total(w.committed(group)) == total(w.ends()) })
 }
 
+// cutOff returns how many events were in flight when a share of the topic moved from one
+// worker to another. Those that end later than kafka.revoke_drain allows are done again.
+func cutOff(w *world) (n int) {
+	for _, p := range w.started {
+		for _, line := range p.lines(func(line map[string]any) bool {
+			return line["msg"] == "generation ended" && line["reason"] == "revoked"
+		}) {
+			if inFlight, ok := line["in_flight"].(float64); ok {
+				n += int(inFlight)
+			}
+		}
+	}
+	return n
+}
+
 // counted asserts that every event was evaluated, and none twice but what the killed
-// worker had finished and not committed, when committed was read before the kill; and that the store holds the failures that there were, each
+// worker had finished and not committed, when committed was read before the kill, and what
+// was cut off when a share of the topic moved, which on a quiet machine is nothing; and that the store holds the failures that there were, each
 // counted once.
 func counted(w *world, d *database, n int, killed *process, committed map[int]int64, sample map[string]bool) {
 	t := w.t
@@ -319,7 +335,7 @@ func counted(w *world, d *database, n int, killed *process, committed map[int]in
 		workers[c.worker]++
 	}
 	places := w.places()
-	lost, repeated := 0, 0
+	lost, repeated, moved := 0, 0, 0
 	want := map[string]bool{}
 	for i := range n {
 		id := idOf(i)
@@ -329,9 +345,8 @@ func counted(w *world, d *database, n int, killed *process, committed map[int]in
 		}
 		if len(calls) > 1 {
 			repeated += len(calls) - 1
-			at := places[id][0]
-			if len(calls) > 2 || calls[0].worker != killed.name || at.offset < committed[at.partition] {
-				t.Errorf("%s, at %+v, was evaluated by %v; when %s was killed, %v were committed", id, at, calls, killed.name, committed)
+			if at := places[id][0]; calls[0].worker != killed.name || at.offset < committed[at.partition] {
+				moved += len(calls) - 1
 			}
 		}
 		if failsJudge(i) {
@@ -343,6 +358,9 @@ func counted(w *world, d *database, n int, killed *process, committed map[int]in
 	}
 	if lost > 0 || len(byID) != n {
 		t.Errorf("%d of %d events lost; %d are known", lost, n, len(byID))
+	}
+	if cut := cutOff(w); moved > cut {
+		t.Errorf("%d evaluations were repeated that %s had committed or that another worker had begun; %d were in flight when shares of the topic moved", moved, killed.name, cut)
 	}
 	got := d.failures()
 	if !maps.Equal(got, want) {
@@ -361,5 +379,5 @@ func counted(w *world, d *database, n int, killed *process, committed map[int]in
 	for _, name := range slices.Sorted(maps.Keys(workers)) {
 		shares = append(shares, fmt.Sprintf("%s %d", name, workers[name]))
 	}
-	t.Logf("%d events, lost %d, repeated %d, failures %d, cases %d; evaluated by %s", n, lost, repeated, len(d.failures()), d.count(`SELECT COUNT(*) FROM cases`), strings.Join(shares, ", "))
+	t.Logf("%d events, lost %d, repeated %d (%d of them not because of the kill), failures %d, cases %d; evaluated by %s", n, lost, repeated, moved, len(d.failures()), d.count(`SELECT COUNT(*) FROM cases`), strings.Join(shares, ", "))
 }

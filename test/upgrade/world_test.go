@@ -28,7 +28,7 @@ const (
 	// than a scenario takes, on a busy machine too.
 	rate, most = 150, 12000
 	// sessionTimeout is how long a killed worker keeps its share of the topic.
-	sessionTimeout = 6 * time.Second
+	sessionTimeout = 10 * time.Second
 )
 
 // startKafka starts the embedded broker, or Apache Kafka where it is required.
@@ -60,6 +60,8 @@ type world struct {
 	topic  string
 	client *kafka.Client
 	model  string // its URL
+
+	started []*process
 
 	mu    sync.Mutex
 	calls []call // guarded by mu
@@ -253,8 +255,10 @@ func (w *world) close(em *emitter.Emitter) {
 	}
 }
 
-// config is what a worker is configured with. All versions understand it.
-const config = `kafka: {brokers: [%q], topic: %q, group: %q, start: first, session_timeout: %s, max_in_flight: 32}
+// config is what a worker is configured with. All versions understand it. A share of the
+// topic moves when its events in flight have ended; the time for that is more than the
+// default, because machines are busy.
+const config = `kafka: {brokers: [%q], topic: %q, group: %q, start: first, session_timeout: %s, revoke_drain: 5s, max_in_flight: 32}
 models: {default: {base_url: %q, api_key: none, model: judge, requests_per_minute: 0, concurrency: 1000, max_attempts: 1}}
 evaluators:
   - {name: refusal, type: refusal, rate: 0.5}
