@@ -107,6 +107,10 @@ TIME = 10m
 soak-churn: ## Run two workers while partitions, configuration, prompts, store, judge and agent change (TIME=90s; OUT=docs/reliability.md)
 	$(GO) test ./test/faults -run '^TestChurn$$' -v -count=1 -timeout 60m -faults.churn=$(TIME) $(if $(OUT),-faults.out='$(abspath $(OUT))')
 
+.PHONY: upgrade
+upgrade: ## Run programs of earlier commits beside this one, and this one beside a newer one, and go back: one group, one store, no event lost
+	EVALWORKER_TEST_UPGRADE=1 $(GO) test ./test/upgrade -count=1 -v -timeout 20m
+
 .PHONY: peers
 peers: ## Test deploy/ with Helm's engine and Docker, Terraform's language and the types of Datadog's API, and spans with Datadog's own trace agent: modules of their own
 	cd test/deploy && $(GO) vet ./... && $(GO) test -count=1 -timeout 25m ./...

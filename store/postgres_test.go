@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"net"
 	"net/url"
 	"strings"
 	"testing"

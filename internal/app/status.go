@@ -40,19 +40,24 @@ type StoreStatus struct {
 	URL       string    `json:"url"`
 	DownSince time.Time `json:"down_since,omitzero"`
 	Error     string    `json:"error,omitempty"`
+	// Version is that of the tables when the worker opened them; 0: it has not yet. A
+	// newer worker may have changed them since.
+	Version   int             `json:"version,omitempty"`
+	Retention RetentionStatus `json:"retention"`
 }
 
 // Status returns the worker's state.
 func (a *App) Status() Status {
 	p := a.pipeline.Policy()
 	downSince, downErr := a.storeDown()
+	version, retention := a.retention.snapshot(a.cfg.Store.Keep)
 	s := Status{
 		Version:   a.version,
 		Started:   a.started,
 		Events:    a.counts.snapshot(),
 		Policy:    PolicyStatus{Revision: p.Revision(), Effective: p.Effective(), Skewed: a.skews.now(), Reloads: a.reloads.snapshot()},
 		Consumer:  a.consumer.Status(),
-		Store:     StoreStatus{URL: a.cfg.Store.Separated().URL, DownSince: downSince},
+		Store:     StoreStatus{URL: a.cfg.Store.Separated().URL, DownSince: downSince, Version: version, Retention: retention},
 		Models:    a.builder.Models(),
 		Telemetry: a.telemetry.Stats(),
 	}

@@ -47,7 +47,7 @@ func TestHealth(t *testing.T) {
 	}
 	if got.Version != "1.2.3" || got.Started.IsZero() || got.Events.Evaluated != 3 || !got.Events.Settled() ||
 		len(got.Policy.Revision) != 12 || len(got.Policy.Evaluators) != 1 || len(got.Consumer.Partitions) != partitions ||
-		!got.Consumer.Joined || got.Store.URL != cfg.Store.URL || got.Telemetry.Enabled {
+		!got.Consumer.Joined || got.Store.URL != cfg.Store.URL || got.Store.Version < 2 || got.Telemetry.Enabled {
 		t.Errorf("/statusz = %s", body)
 	}
 	effective := policy.Effective{
