@@ -1,11 +1,13 @@
 package store_test
 
 import (
+	"database/sql"
 	"errors"
 	"net"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evalworker/evalworker/store"
 )
@@ -88,5 +90,43 @@ func TestPostgresIsEmpty(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPostgresTrouble: an error names what a person has to look for.
+func TestPostgresTrouble(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		options string
+		begin   func(t *testing.T, db *sql.DB)
+		mention string
+	}{
+		"locked": {"", func(t *testing.T, db *sql.DB) {
+			tx, err := db.BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.ExecContext(t.Context(), `LOCK TABLE cases IN ACCESS EXCLUSIVE MODE`); err != nil {
+				t.Fatal(err)
+			}
+		}, "another session holds a lock"},
+		"no table": {"", func(t *testing.T, db *sql.DB) { execute(t, db, `ALTER TABLE cases RENAME TO gone`) }, "a table of the store is gone"},
+		"only standbys": {"&target_session_attrs=read-write", func(t *testing.T, db *sql.DB) {
+			execute(t, db, `DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET default_transaction_read_only = on'; END $$`,
+				`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'evalworker'`)
+		}, "none takes writes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := onPostgres(t)
+			db := raw(t, "pgx", cfg.URL)
+			cfg.Timeout = 2 * time.Second
+			cfg.URL += tt.options
+			s := open(t, cfg)
+			tt.begin(t, db)
+			if err := s.Write(t.Context(), insert("a")); err == nil || !strings.Contains(err.Error(), tt.mention) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("written: %v; want %q on one line", err, tt.mention)
+			}
+		})
 	}
 }

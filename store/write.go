@@ -225,8 +225,8 @@ func (s *Store) transact(ctx context.Context, group []change) (err error) {
 		if err == nil {
 			return
 		}
-		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) { // a timeout has ended it already
-			err = errors.Join(err, undo)
+		if undo := tx.Rollback(); undo != nil && !errors.Is(undo, sql.ErrTxDone) { // a timeout has ended it already
+			err = fmt.Errorf("%w; rollback: %w", err, singleLineError{undo}) // on the same line
 		}
 	}()
 	if err := applyAll(ctx, newTx(tx, s.engine.dialect()), group); err != nil {

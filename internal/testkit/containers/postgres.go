@@ -28,8 +28,10 @@ type Postgres struct {
 }
 
 // StartPostgres starts a server and waits until it serves. The caller must Close it.
-func StartPostgres(ctx context.Context) (*Postgres, error) {
-	p := &Postgres{password: rand.Text()}
+func StartPostgres(ctx context.Context) (*Postgres, error) { return startPostgres(ctx, rand.Text()) }
+
+func startPostgres(ctx context.Context, password string) (*Postgres, error) {
+	p := &Postgres{password: password}
 	box, port, err := newMachine(ctx, "database", p.answers)
 	if err != nil {
 		return nil, err
@@ -69,6 +71,38 @@ func (p *Postgres) Encrypt(ctx context.Context, cert, key []byte) error {
 	}
 	p.encrypted = true
 	return p.await(ctx)
+}
+
+// Standby starts a second server that replicates what the first one has and gets, with
+// the same users. It serves reads only, until pg_promote is called there. The caller must
+// Close it.
+func (p *Postgres) Standby(ctx context.Context) (*Postgres, error) {
+	const allow = `echo "host replication all all scram-sha-256" >>"$PGDATA/pg_hba.conf" && psql -U postgres -c 'SELECT pg_reload_conf()'`
+	if _, err := p.Exec(ctx, "sh", "-c", allow); err != nil {
+		return nil, err
+	}
+	address, err := p.container.ContainerIP(ctx)
+	if err != nil {
+		return nil, p.wrap("find the address of", err)
+	}
+	standby, err := startPostgres(ctx, p.password)
+	if err != nil {
+		return nil, err
+	}
+	// The server that runs there does not notice that its files are replaced before it is killed.
+	const copied = `pg_basebackup --checkpoint=fast --write-recovery-conf -D /tmp/base -d "$0" && rm -rf "$PGDATA"/* &&
+		cp -a /tmp/base/. "$PGDATA" && chown -R postgres "$PGDATA"`
+	_, err = standby.Exec(ctx, "sh", "-c", copied, "host="+address+" user=postgres password="+p.password)
+	if err == nil {
+		err = standby.Kill(ctx)
+	}
+	if err == nil {
+		err = standby.Start(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, standby.Close())
+	}
+	return standby, nil
 }
 
 // URL returns the URL of the server's first database, with a superuser's password.
