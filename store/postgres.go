@@ -203,6 +203,8 @@ func (p *postgres) explain(err error) error {
 		return fmt.Errorf("the server has no connection left: raise its limit, or lower store.max_connections: %w", singleLineError{err})
 	case code == codeCancelled:
 		return fmt.Errorf("took longer than store.timeout: %w", singleLineError{err})
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the server has not answered in time: %w", singleLineError{err})
 	}
 	return singleLineError{err}
 }

@@ -99,7 +99,7 @@ type breaker struct {
 	probe          uint64      // the only call while half-open; 0: none
 	lastReason     eval.Reason // of the last call that found the endpoint down
 	lastDown       error       // of the same call
-	// opened limits the lines about a breaker that opens, by the class of what is wrong: the
+	// opened limits the lines about a model that is down, by the class of what is wrong: the
 	// first error of a minute must not hide another one.
 	opened       map[string]*outage.Limiter
 	failing      error // of the last call; nil: it got an answer
@@ -165,6 +165,9 @@ func (m *breaker) end(call uint64, err error) {
 		}
 	} else if call > m.lastOfOldState {
 		m.hold.answered()
+		if m.hold.said && m.state == stateClosed {
+			m.logBack()
+		}
 	}
 	switch {
 	case call <= m.lastOfOldState || m.state == stateOpen:
@@ -205,27 +208,37 @@ func (m *breaker) olderInFlight() (n int) {
 
 func (m *breaker) enter(state string) {
 	m.state, m.enteredAt, m.lastOfOldState, m.window = state, time.Now(), m.lastCall, newFailureWindow()
-	ctx, model := context.Background(), slog.String(keyModel, m.model)
 	switch state {
 	case stateOpen: // each attempt that fails opens it again
-		class := asFailure(m.lastDown).class
-		if m.opened[class] == nil {
-			m.opened[class] = &outage.Limiter{}
-		}
-		n, ok := m.opened[class].Allow()
-		attrs := append(m.trouble(), slog.Int(keyCount, n))
-		switch {
-		case ok && m.hold.waits():
-			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: events that need it wait, up to judges.max_wait", attrs...)
-		case ok:
-			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: judges answer with errors without calling it", attrs...)
-		}
+		m.logDown()
 	case stateHalfOpen:
-		m.log.LogAttrs(ctx, slog.LevelDebug, "model is tried again with one call", model)
+		m.log.LogAttrs(context.Background(), slog.LevelDebug, "model is tried again with one call", slog.String(keyModel, m.model))
 	case stateClosed:
-		clear(m.opened)
-		m.log.LogAttrs(ctx, slog.LevelInfo, "model is back", model)
+		m.logBack()
 	}
+}
+
+// logDown logs what becomes of evaluations now: once a minute for each class of what is
+// wrong.
+func (m *breaker) logDown() {
+	class := asFailure(m.lastDown).class
+	if m.opened[class] == nil {
+		m.opened[class] = &outage.Limiter{}
+	}
+	n, ok := m.opened[class].Allow()
+	ctx, attrs := context.Background(), append(m.trouble(), slog.Int(keyCount, n))
+	switch {
+	case ok && m.hold.waits():
+		m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: events that need it wait, up to judges.max_wait", attrs...)
+	case ok:
+		m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: judges answer with errors without calling it", attrs...)
+	}
+}
+
+func (m *breaker) logBack() {
+	clear(m.opened)
+	m.hold.said = false
+	m.log.LogAttrs(context.Background(), slog.LevelInfo, "model is back", slog.String(keyModel, m.model))
 }
 
 // trouble returns the attributes of a line about an endpoint that is down.

@@ -161,7 +161,7 @@ func pgSilentRow(w *world) {
 	f := w.throughRelay()
 	w.outage(storeFault{
 		down: func() { f.swallow(true) }, up: func() { f.swallow(false) }, lasts: 15 * time.Second,
-		why: "deadline exceeded",
+		why: "the server has not answered in time",
 	})
 }
 
@@ -197,6 +197,7 @@ func pgFullRow(w *world) {
 		up:    func() { shell("rm /dev/shm/filler") },
 		lasts: 10 * time.Second,
 		why:   "the server has no space left",
+		again: 5, // what fits into a page that is not full yet
 	})
 	w.execute(p.URL(), "DROP DATABASE "+name+" WITH (FORCE)", "DROP TABLESPACE small", "CHECKPOINT") // later rows kill the server
 	shell("rm -r " + disk)
@@ -289,7 +290,7 @@ func pgFleetRow(w *world) {
 
 	a.fault()
 	w.must(p.Kill(ctx))
-	w.tells(a, "refused", "")
+	w.tells(a, "refused", "store is down")
 	w.lasting(5 * time.Second)
 	_, alive := a.get("/livez")
 	w.bound(alive == http.StatusOK, "/livez answers %d", alive)
@@ -297,5 +298,9 @@ func pgFleetRow(w *world) {
 	back := time.Now()
 	w.row.recover = w.resumed(back)
 	w.note("%d of %d old cases left", left(), old)
-	w.kept(a, 0, 1)
+	w.settled()
+	w.finish()
+	w.nothingRepeated()
+	n := w.cases(a)
+	w.bound(n == w.row.evaluated, "%d failures in the store, of %d that were judged", n, w.row.evaluated)
 }

@@ -35,7 +35,8 @@ func (w *world) sidecar() *sidecar {
 	s := &sidecar{process: process{t: w.t, log: said.Name(), starts: "sidecar starts", health: "addr"}, spool: filepath.Join(dir, "spool")}
 	// The test's context ends before its cleanup, which stops the sidecar in good order.
 	s.cmd = exec.CommandContext(context.WithoutCancel(w.t.Context()), binary, "serve", "--brokers", strings.Join(w.brokers, ","), "--topic", w.topic,
-		"--listen", "127.0.0.1:0", "--spool-dir", s.spool, "--grace", "1s")
+		"--listen", "127.0.0.1:0", "--spool-dir", "spool", // within its working directory
+		"--grace", "1s")
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = dir, said, said
 	w.must(s.cmd.Start())
 	w.t.Cleanup(func() {

@@ -45,6 +45,7 @@ type storeFault struct {
 	down, up func()
 	lasts    time.Duration
 	why      string // what /readyz must say about the store
+	again    int    // how often some writes may succeed in between, which begins another outage
 }
 
 // outage lets the store fail under load, and counts the cost.
@@ -76,7 +77,7 @@ func (w *world) outage(f storeFault) {
 	w.row.recover = w.resumed(back)
 	w.note("%d unfinished", unfinished)
 	w.eventually("the worker is ready", a.ready)
-	w.kept(a, 1, 1+int(f.lasts/time.Minute))
+	w.kept(a, 1, 1+f.again+int(f.lasts/time.Minute))
 	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
 }
 
@@ -207,7 +208,7 @@ func storePauseRow(w *world) {
 	p := w.onPostgres()
 	w.outage(storeFault{
 		down: func() { w.must(p.Pause(w.t.Context())) }, up: func() { w.must(p.Unpause(w.t.Context())) }, lasts: 30 * time.Second,
-		why: "deadline exceeded",
+		why: "the server has not answered in time",
 	})
 }
 

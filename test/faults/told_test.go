@@ -90,14 +90,17 @@ func (k *process) firstAboveInfo() string {
 		return ""
 	}
 	for lines := bufio.NewScanner(bytes.NewReader(text[k.saidBefore:])); lines.Scan(); {
-		var line struct{ Level, Msg, Error, Reason string }
+		var line struct {
+			Level, Msg, Error, Reason string
+			Lost                      map[string]int // of spans and metrics, by sink and reason
+		}
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Level != "WARN" && line.Level != "ERROR" {
 			continue
 		}
 		if strings.Contains(line.Msg, "put aside as ") { // dead letters of the broken events that all rows publish
 			continue
 		}
-		if cause := cmp.Or(line.Error, line.Reason); cause != "" {
+		if cause := cmp.Or(line.Error, line.Reason, tally(line.Lost)); cause != "" {
 			return line.Level + " " + line.Msg + ": " + cause
 		}
 		return line.Level + " " + line.Msg

@@ -15,13 +15,17 @@ func waitRows() []scenario {
 	}
 }
 
+// saidLimit is how soon a worker must say that its model is down: when an evaluation has
+// waited in vain, which it does for 5 s at most.
+const saidLimit = 10 * time.Second
+
 // modelDownRow cuts all connections to a model under load.
 func modelDownRow(w *world, waits bool) {
 	const events, lasts = 3000, 20 * time.Second
 	front := newFront(w, false)
 	w.reportTo()
 	w.config["models"] = fmt.Sprintf(`{default: {base_url: "MODEL", api_key: none, requests_per_minute: 0, concurrency: %d}}`, judgesInFlight)
-	ready, line := "200", "model is down: judges answer with errors without calling it"
+	ready, line := "200", "evaluations fail: their verdicts are errors"
 	if waits {
 		w.config["judges"] = "{when_down: wait}"
 		ready, line = "200 default is down", "model is down: events that need it wait"
@@ -35,7 +39,9 @@ func modelDownRow(w *world, waits bool) {
 	front.spoils(cut, every)
 	began := time.Now()
 	w.tells(a, ready, line)
-	w.note("said after %.1f s", time.Since(began).Seconds())
+	said := time.Since(began)
+	w.note("said after %.1f s", said.Seconds())
+	w.within(said, saidLimit, "said after %.1f s")
 	w.lasting(lasts - time.Since(began))
 	w.note("%d calls meanwhile", front.since(began))
 	front.spoils(nil, nil)
