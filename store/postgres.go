@@ -102,7 +102,7 @@ func (p *postgres) openPool(timeout time.Duration) (*sql.DB, error) {
 	ms := strconv.FormatInt(max(timeout.Milliseconds(), 1), 10)
 	// A wait for a lock ends before the whole write does, so that the error says what was
 	// waited for.
-	lock := strconv.FormatInt(max(timeout.Milliseconds()*9/10, 1), 10)
+	lock := strconv.FormatInt(max(timeout.Milliseconds()*4/5, 1), 10)
 	// A database may have a stricter isolation as its default. Workers that write the
 	// same rows would then end each other's transactions instead of waiting.
 	session := "SET statement_timeout = " + ms + "; SET lock_timeout = " + lock + "; SET idle_in_transaction_session_timeout = " + ms +

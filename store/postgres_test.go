@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"net"
@@ -120,7 +121,7 @@ func TestPostgresTrouble(t *testing.T) {
 			t.Parallel()
 			cfg := onPostgres(t)
 			db := raw(t, "pgx", cfg.URL)
-			cfg.Timeout = 2 * time.Second
+			cfg.Timeout = 5 * time.Second
 			cfg.URL += tt.options
 			s := open(t, cfg)
 			tt.begin(t, db)
@@ -128,5 +129,18 @@ func TestPostgresTrouble(t *testing.T) {
 				t.Errorf("written: %v; want %q on one line", err, tt.mention)
 			}
 		})
+	}
+}
+
+// TestPostgresOneLine: an error stays on one line when the roll-back fails too.
+func TestPostgresOneLine(t *testing.T) {
+	t.Parallel()
+	s := open(t, onPostgres(t))
+	err := s.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "the server is stopping or starting") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("written: %q", err)
 	}
 }
