@@ -222,7 +222,7 @@ func (w *world) failover(first, second *containers.Postgres, moved func()) {
 			w.execute(second.URL(), "SELECT pg_promote(true, 60)")
 			moved()
 		},
-		lasts: 8 * time.Second,
+		lasts: 5 * time.Second,
 		why:   "read-only",
 	})
 	w.within(w.row.recover, failoverLimit, "consumed %.1f s after the promotion")
@@ -278,7 +278,7 @@ func pgFleetRow(w *world) {
 	w.kafkaConfig(storeInFlight / 2)
 	w.begin(8, "first") // makes the tables
 	w.workers["first"].stop()
-	w.execute(server, fmt.Sprintf(`INSERT INTO cases SELECT ('old-' || n)::text, '', '', '', '', '', '', '', '', 'candidate', 0, 0, 1 FROM generate_series(1, %d) n`, old))
+	w.execute(server, fmt.Sprintf(`INSERT INTO cases SELECT ('old-' || n)::text, '', '', '', '', '', '', '', '', 'candidate', 0, 0, 0 FROM generate_series(1, %d) n`, old))
 	w.config["store"] = fmt.Sprintf("{url: %q, keep: {age: 1h}}", server)
 	w.start("A")
 	w.start("B")

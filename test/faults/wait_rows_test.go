@@ -10,7 +10,7 @@ import (
 // waitRows are about what judges do while their model is down: judges.when_down.
 func waitRows() []scenario {
 	return []scenario{
-		{name: "down-wait", title: "model down for 20 s, judges.when_down: wait", group: groupJudge, ci: true, run: func(w *world) { modelDownRow(w, true) }},
+		{name: "down-wait", title: "model down for 20 s, judges.when_down: wait", group: groupJudge, run: func(w *world) { modelDownRow(w, true) }},
 		{name: "down-error", title: "model down for 20 s, judges.when_down: error", group: groupJudge, run: func(w *world) { modelDownRow(w, false) }},
 	}
 }
@@ -21,7 +21,7 @@ const saidLimit = 10 * time.Second
 
 // modelDownRow cuts all connections to a model under load.
 func modelDownRow(w *world, waits bool) {
-	const events, lasts = 3000, 20 * time.Second
+	const events, lasts = 1000, 20 * time.Second
 	front := newFront(w, false)
 	w.reportTo()
 	w.config["models"] = fmt.Sprintf(`{default: {base_url: "MODEL", api_key: none, requests_per_minute: 0, concurrency: %d}}`, judgesInFlight)
