@@ -40,8 +40,9 @@ func spoolRow(w *world, call string) {
 	mend := w.eio(s, call)
 	began := time.Now()
 	w.tells(s, "cannot be written: input/output error", "spool cannot be written")
+	told := time.Now()
 	w.lasting(lasts - time.Since(began))
-	during, _ := c.since(began.Add(clientPause)) // what was answered in the very moment
+	during, _ := c.since(told)
 	mend()
 	back := time.Now()
 	w.eventually("events are accepted", func() bool { n, _ := c.since(back); return n >= 200 })
