@@ -67,10 +67,13 @@ func (w *world) outage(f storeFault) {
 	w.lasting(f.lasts - time.Since(began))
 	more := w.model.answers() - at
 	w.bound(more <= storeInFlight, "%d judged with nowhere to keep them, more than are in flight", more)
-	s, ok := a.status()
-	w.bound(ok && s.Consumer.Unfinished() > 0 && s.Consumer.InFlight == storeInFlight, "status while the store is down: %d unfinished, %d in flight", s.Consumer.Unfinished(), s.Consumer.InFlight)
-	w.bound(ok && !s.Store.DownSince.IsZero() && s.Store.Error != "", "/statusz says nothing of the store")
-	unfinished := s.Consumer.Unfinished()
+	var unfinished int64
+	// The brokers may not have said yet how much there is.
+	w.eventually("/statusz shows the outage and what waits", func() bool {
+		s, ok := a.status()
+		unfinished = s.Consumer.Unfinished()
+		return ok && unfinished > 0 && s.Consumer.InFlight == storeInFlight && !s.Store.DownSince.IsZero() && s.Store.Error != ""
+	})
 
 	f.up()
 	back := time.Now()
