@@ -290,7 +290,7 @@ func pgFleetRow(w *world) {
 
 	a.fault()
 	w.must(p.Kill(ctx))
-	w.tells(a, "refused", "store is down")
+	w.tells(a, "refused", "failed to connect") // whichever line is first: about what it writes or deletes
 	w.lasting(5 * time.Second)
 	_, alive := a.get("/livez")
 	w.bound(alive == http.StatusOK, "/livez answers %d", alive)
