@@ -29,10 +29,13 @@ type Postgres struct {
 
 // StartPostgres starts a server and waits until it serves. The caller must Close it.
 func StartPostgres(ctx context.Context) (*Postgres, error) {
-	return startPostgres(ctx, strings.ToLower(rand.Text())) // no part of it looks like a placeholder, such as DIR
+	password := strings.ToLower(rand.Text()) // no part of it looks like a placeholder, such as DIR
+	// Enough connections for many tests at once. Without a command of ours the module
+	// would turn off fsync.
+	return startPostgres(ctx, password, "postgres", "-c", "max_connections=300")
 }
 
-func startPostgres(ctx context.Context, password string) (*Postgres, error) {
+func startPostgres(ctx context.Context, password string, command ...string) (*Postgres, error) {
 	p := &Postgres{password: password}
 	box, port, err := newMachine(ctx, "database", p.answers)
 	if err != nil {
@@ -43,9 +46,7 @@ func startPostgres(ctx context.Context, password string) (*Postgres, error) {
 		postgres.WithPassword(p.password),
 		testcontainers.WithLogger(log.NewNoopLogger()),
 		testcontainers.WithHostConfigModifier(bind(postgresPort, port)),
-		// Enough connections for many tests at once. Without a command of ours the
-		// module would turn off fsync.
-		testcontainers.WithCmd("postgres", "-c", "max_connections=300"),
+		testcontainers.WithCmd(command...),
 	)
 	if c != nil {
 		p.container = c
@@ -87,24 +88,11 @@ func (p *Postgres) Standby(ctx context.Context) (*Postgres, error) {
 	if err != nil {
 		return nil, p.wrap("find the address of", err)
 	}
-	standby, err := startPostgres(ctx, p.password)
-	if err != nil {
-		return nil, err
-	}
-	// The server that runs there does not notice that its files are replaced before it is killed.
-	const copied = `pg_basebackup --checkpoint=fast --write-recovery-conf -D /tmp/base -d "$0" && rm -rf "$PGDATA"/* &&
-		cp -a /tmp/base/. "$PGDATA" && chown -R postgres "$PGDATA"`
-	_, err = standby.Exec(ctx, "sh", "-c", copied, "host="+address+" user=postgres password="+p.password)
-	if err == nil {
-		err = standby.Kill(ctx)
-	}
-	if err == nil {
-		err = standby.Start(ctx)
-	}
-	if err != nil {
-		return nil, errors.Join(err, standby.Close())
-	}
-	return standby, nil
+	const follow = `if [ ! -s "$PGDATA/PG_VERSION" ]; then
+			pg_basebackup --checkpoint=fast --write-recovery-conf -D "$PGDATA" -d "$0" && chown -R postgres "$PGDATA" && chmod 700 "$PGDATA" || exit 1
+		fi
+		exec gosu postgres postgres -c listen_addresses='*' -c max_connections=300`
+	return startPostgres(ctx, p.password, "sh", "-c", follow, "host="+address+" user=postgres password="+p.password)
 }
 
 // URL returns the URL of the server's first database, with a superuser's password.
