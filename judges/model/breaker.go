@@ -253,13 +253,17 @@ func (m *breaker) trouble() []slog.Attr {
 func (m *breaker) condition() Condition {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := Condition{Breaker: m.state, Held: m.hold.waiting}
-	if c.Held > 0 && !m.hold.downSince.IsZero() {
-		c.HeldUntil = m.hold.downSince.Add(m.hold.most)
+	c := Condition{Breaker: m.state}
+	failing, since, at := m.failing, m.failingSince, m.failedAt
+	if down := m.hold.downSince; !down.IsZero() && m.hold.waiting > 0 {
+		c.Held, c.HeldUntil = m.hold.waiting, down.Add(m.hold.most)
+		if failing == nil { // a call from before the breaker opened got an answer, which ends no wait
+			failing, since, at = m.lastDown, down, down
+		}
 	}
-	if m.failing != nil {
-		c.Reason, c.FailingSince, c.FailedAt = eval.ReasonOf(m.failing), m.failingSince, m.failedAt
-		c.Error, c.Mend = inWords(m.failing, m.entry)
+	if failing != nil {
+		c.Reason, c.FailingSince, c.FailedAt = eval.ReasonOf(failing), since, at
+		c.Error, c.Mend = inWords(failing, m.entry)
 	}
 	return c
 }

@@ -149,6 +149,35 @@ func TestHoldSaid(t *testing.T) {
 	}
 }
 
+// TestHoldCondition: what waits is told with its reason, also when a call from before gets
+// an answer, and what was just woken waits no more.
+func TestHoldCondition(t *testing.T) {
+	t.Parallel()
+	for name, opens := range map[string]bool{"the breaker is closed": false, "the breaker has opened": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := held(&outageModel{}, time.Minute, &bytes.Buffer{}).breaker
+			before, _ := b.begin()
+			failed, _ := b.begin()
+			b.end(failed, down())
+			b.mu.Lock()
+			b.hold.begin()
+			if opens {
+				b.enter(stateOpen)
+			}
+			b.mu.Unlock()
+			if c := b.condition(); c.Held != 1 || c.FailingSince.IsZero() || c.Error == "" {
+				t.Errorf("down: %+v", c)
+			}
+			b.end(before, nil)
+			c := b.condition()
+			if waits := c.Held == 1; waits != opens || waits == c.FailingSince.IsZero() || waits == (c.Error == "") {
+				t.Errorf("after an answer: %+v", c)
+			}
+		})
+	}
+}
+
 // TestHoldAgain: after an outage that was too long the wait begins anew with the next one.
 func TestHoldAgain(t *testing.T) {
 	t.Parallel()
