@@ -1,11 +1,14 @@
 package store_test
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"net"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evalworker/evalworker/store"
 )
@@ -95,5 +98,56 @@ func TestPostgresIsEmpty(t *testing.T) {
 	}
 	if err := s.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPostgresTrouble: an error names what a person has to look for.
+func TestPostgresTrouble(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		options string
+		begin   func(t *testing.T, db *sql.DB)
+		mention string
+	}{
+		"locked": {"", func(t *testing.T, db *sql.DB) {
+			tx, err := db.BeginTx(t.Context(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := tx.ExecContext(t.Context(), `LOCK TABLE cases IN ACCESS EXCLUSIVE MODE`); err != nil {
+				t.Fatal(err)
+			}
+		}, "another session holds a lock"},
+		"no table": {"", func(t *testing.T, db *sql.DB) { execute(t, db, `ALTER TABLE cases RENAME TO gone`) }, "a table of the store is gone"},
+		"only standbys": {"&target_session_attrs=read-write", func(t *testing.T, db *sql.DB) {
+			execute(t, db, `DO $$ BEGIN EXECUTE 'ALTER DATABASE ' || current_database() || ' SET default_transaction_read_only = on'; END $$`,
+				`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'evalworker'`)
+		}, "none takes writes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cfg := onPostgres(t)
+			db := raw(t, "pgx", cfg.URL)
+			cfg.Timeout = 5 * time.Second
+			cfg.URL += tt.options
+			s := open(t, cfg)
+			tt.begin(t, db)
+			if err := s.Write(t.Context(), insert("a")); err == nil || !strings.Contains(err.Error(), tt.mention) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("written: %v; want %q on one line", err, tt.mention)
+			}
+		})
+	}
+}
+
+// TestPostgresOneLine: an error stays on one line when the roll-back fails too.
+func TestPostgresOneLine(t *testing.T) {
+	t.Parallel()
+	s := open(t, onPostgres(t))
+	err := s.Write(t.Context(), func(ctx context.Context, tx *store.Tx) error {
+		_, err := tx.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "the server is stopping or starting") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("written: %q", err)
 	}
 }

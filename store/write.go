@@ -233,9 +233,11 @@ func (s *Store) transact(ctx context.Context, group []change) (err error) {
 		if err == nil {
 			return
 		}
-		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) { // a timeout has ended it already
-			err = errors.Join(err, undo)
+		undo := tx.Rollback()
+		if errors.Is(undo, sql.ErrTxDone) || s.cfg.Remote() {
+			return // a timeout has ended it already, or the server does, because the connection is gone
 		}
+		err = errors.Join(err, undo)
 	}()
 	if err := applyAll(ctx, newTx(tx, s.engine.dialect()), group); err != nil {
 		return s.engine.explain(err)

@@ -132,7 +132,7 @@ func judged(q question) modelserver.Reply {
 func (c *churn) begin() {
 	c.t.Helper()
 	c.world.begin(firstPartitions, churnWorkers...)
-	c.pub.sidecar = c.sidecar()
+	c.pub.sidecar = c.sidecar().addr()
 	c.began = time.Now()
 	c.pub.start()
 	c.watch.start()

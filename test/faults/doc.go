@@ -46,6 +46,6 @@
 // A row changes the configuration of its workers through w.config, one section per
 // key, and the answers of the model through w.model.script. It asserts its bounds
 // with w.bound, which names a broken one in the table, and adds remarks with w.note.
-// What a worker says while a fault lasts is recorded, and compared with the cause, by
+// What a worker or a sidecar says while a fault lasts is recorded, and compared with the cause, by
 // k.fault() before it and w.tells during it.
 package faults

@@ -21,7 +21,7 @@ var (
 type scenario struct {
 	name  string // as -faults.rows names it
 	title string // as the table prints it
-	group string // rows of one subject: kafka, judge, datadog, store, input, probe
+	group string // rows of one subject: kafka, judge, datadog, store, spool, input, probe
 	ci    bool   // continuous integration runs it
 	run   func(*world)
 }
@@ -32,6 +32,7 @@ const (
 	groupJudge   = "judge"
 	groupDatadog = "datadog"
 	groupStore   = "store"
+	groupSpool   = "spool"
 	groupInput   = "input"
 	groupProbes  = "probe"
 )
@@ -46,7 +47,7 @@ const (
 func scenarios() []scenario {
 	return slices.Concat(
 		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(), clientRows(),
-		judgeRows(), datadogRows(), storeRows(), inputRows(), probeRows(),
+		judgeRows(), waitRows(), datadogRows(), storeRows(), postgresRows(), spoolRows(), inputRows(), probeRows(),
 	)
 }
 
