@@ -85,6 +85,12 @@ race: ## Run all tests under the race detector
 kill: ## Kill workers under load and count what is lost and repeated
 	$(GO) test -count=1 -v -run 'TestKill' ./kafka/consumer/...
 
+PKG ?= ./sidecar ./internal/serve ./kafka/consumer ./cmd/emitter
+
+.PHONY: flakes
+flakes: ## Run the tests of PKG five times on one CPU beside 15 busy loops, and print which failed (RUNS=5, LOOPS=15, PKG=./sidecar)
+	RUNS='$(or $(RUNS),5)' LOOPS='$(or $(LOOPS),15)' GO=$(GO) BIN=$(BIN) tools/underload.sh $(PKG)
+
 ROWS ?= all
 
 .PHONY: faults
@@ -94,6 +100,16 @@ faults: ## Run the program under faults on Apache Kafka (ROWS=sigkill,sigterm; O
 .PHONY: faults-short
 faults-short: ## Run the rows of faults that CI runs
 	@$(MAKE) --no-print-directory faults ROWS=ci
+
+TIME = 10m
+
+.PHONY: soak-churn
+soak-churn: ## Run two workers while partitions, configuration, prompts, store, judge and agent change (TIME=90s; OUT=docs/reliability.md)
+	$(GO) test ./test/faults -run '^TestChurn$$' -v -count=1 -timeout 60m -faults.churn=$(TIME) $(if $(OUT),-faults.out='$(abspath $(OUT))')
+
+.PHONY: upgrade
+upgrade: ## Run programs of earlier commits beside this one, and this one beside a newer one, and go back: one group, one store, no event lost
+	EVALWORKER_TEST_UPGRADE=1 $(GO) test ./test/upgrade -count=1 -v -timeout 20m
 
 .PHONY: peers
 peers: ## Test deploy/ with Helm's engine and Docker, Terraform's language and the types of Datadog's API, and spans with Datadog's own trace agent: modules of their own
@@ -176,8 +192,7 @@ $(LINT): tools/go.mod
 	cd tools && $(GO) build -o ../$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
 .PHONY: lint
-lint: $(LINT) ## Run go vet, on modules of their own too, and golangci-lint
-	$(GO) vet $(PKGS)
+lint: $(LINT) ## Run golangci-lint, which runs go vet's checks too, and go vet on modules of their own
 	cd bench/decoders && $(GO) vet ./...
 	cd tools && $(GO) vet ./sbom
 	for module in $(MODULES); do (cd $$module && $(abspath $(LINT)) run ./...) || exit 1; done

@@ -109,6 +109,7 @@ var layers = map[string][]string{
 	"test/application": {},
 	"test/clients":     {},
 	"test/faults":      {},
+	"test/upgrade":     {},
 
 	// The programs.
 	"internal/cli": {"event", "internal/base/fault", "internal/base/visible"},

@@ -29,7 +29,8 @@ func NewKeeper(s *store.Store, redactor *redact.Redactor, maxExemplars int) *Kee
 // Offer records the failing verdicts of a report, and returns how many of them
 // were new. It returns once they are on disk, or with an error after the store's
 // timeout. A nil redacted event means that the content is withheld. Every error
-// means that the store is down; Offer may be called again with the same report. If
+// means that the store is down, and says the same for whatever report, because it is
+// shown as the state of the store; Offer may be called again with the same report. If
 // ctx ends first, the verdicts may still be written.
 func (k *Keeper) Offer(ctx context.Context, r *eval.Report, redacted *event.Event) (int, error) {
 	records, err := k.records(r, redacted)
@@ -41,7 +42,7 @@ func (k *Keeper) Offer(ctx context.Context, r *eval.Report, redacted *event.Even
 		a.report, a.redacted = r, redacted
 	}
 	if err := k.batch.Write(ctx, a); err != nil {
-		return 0, fmt.Errorf("store request %s: %w", r.Event.RequestID, err)
+		return 0, fmt.Errorf("store a case: %w", err)
 	}
 	return a.added, nil
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -138,11 +139,9 @@ func TestSidecarAway(t *testing.T) {
 	_, refusing := startAnswering(t, func([]string) (int, string) {
 		return http.StatusUnauthorized, `{"error":"want the header Authorization: Bearer"}`
 	})
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
 	for url, want := range map[string]string{
-		refusing:   "set sidecar_token to what emitter serve has in --token-file",
-		closed.URL: "cannot be reached: connect: connection refused; start emitter serve",
+		refusing:             "set sidecar_token to what emitter serve has in --token-file",
+		"http://127.0.0.1:1": "cannot be reached: connect: connection refused; start emitter serve",
 	} {
 		em, err := emitter.New(emitter.Config{Sidecar: url, BackoffMin: time.Millisecond, BackoffMax: time.Millisecond})
 		if err != nil {
@@ -155,6 +154,9 @@ func TestSidecarAway(t *testing.T) {
 		}
 		if err := em.Emit(t.Context(), event.Event{RequestID: "r"}); err != nil {
 			t.Fatal(err)
+		}
+		for em.Err() == nil { // until the first attempt has ended
+			runtime.Gosched()
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		err = em.Close(ctx)

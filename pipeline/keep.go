@@ -15,9 +15,9 @@ import (
 func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (int, error) {
 	redacted, err := red.redacted()
 	if err != nil {
-		if n, ok := p.withheld.Allow(); ok {
+		if seen, ok := p.withheld.Allow(); ok {
 			p.log.LogAttrs(ctx, slog.LevelWarn, "case kept without content, which cannot be redacted", slog.String(keyRequest, string(r.Event.RequestID)),
-				slog.String(keyReason, string(eval.ReasonRedaction)), slog.Int(keyCount, n))
+				slog.String(keyReason, string(eval.ReasonRedaction)), seen.Attr())
 		}
 	} else if redacted.ContentWithheld != "" {
 		redacted = nil // the case has no content either, and says so
@@ -31,7 +31,7 @@ func (p *Pipeline) keep(ctx context.Context, r *eval.Report, red *redaction) (in
 			return n, nil
 		}
 		if ctx.Err() == nil {
-			p.stall.storeFailed(p.log, err, waited)
+			p.stall.storeFailed(p.log, err, string(r.Event.RequestID), waited)
 			if pause.Wait(ctx, attempt) {
 				continue
 			}
@@ -51,16 +51,16 @@ type stall struct {
 	waiting int // guarded by mu; events that the store failed to take and that try again
 }
 
-// storeFailed records a failed attempt; again says that the event was waiting already.
-func (s *stall) storeFailed(log *slog.Logger, err error, again bool) {
+// storeFailed records a failed attempt to keep a request; again says that the event was
+// waiting already.
+func (s *stall) storeFailed(log *slog.Logger, err error, request string, again bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !again {
 		s.waiting++
 	}
-	if _, ok := s.Fail(err); ok {
-		since, _ := s.Now()
-		log.Error("store is down: failing events wait and intake stalls", slog.Any(keyError, err), slog.Time("since", since))
+	if seen, ok := s.Fail(err); ok {
+		log.Error("store is down: failing events wait and intake stalls", slog.Any(keyError, err), slog.String(keyRequest, request), seen.Attr())
 	}
 }
 
@@ -72,7 +72,7 @@ func (s *stall) stored(log *slog.Logger, waited bool) {
 	if waited {
 		s.waiting--
 	}
-	if since, was := s.End(); was {
+	if since, told := s.End(); told {
 		log.Info("store is back", slog.Duration("after", time.Since(since)))
 	}
 }

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 
 	"github.com/evalworker/evalworker/eval"
@@ -18,7 +17,6 @@ const (
 	keyEval    = "eval"
 	keyReason  = "reason"
 	keyError   = "error"
-	keyCount   = "count"
 	keyPlace   = "place"
 	keyMend    = "mend"
 )
@@ -35,7 +33,7 @@ func (p *Pipeline) logIDs(ctx context.Context, e *event.Event) {
 	if !ok {
 		limiter, _ = p.ids.LoadOrStore(fault, &outage.Limiter{})
 	}
-	n, due := limiter.(*outage.Limiter).Allow()
+	seen, due := limiter.(*outage.Limiter).Allow()
 	if !due {
 		return
 	}
@@ -54,7 +52,7 @@ func (p *Pipeline) logIDs(ctx context.Context, e *event.Event) {
 		mend = "publish trace_context, if the application is traced"
 	}
 	p.log.LogAttrs(ctx, level, "ids of events link to no span", slog.String(keyReason, string(fault)), slog.String(keyPlace, place),
-		slog.String(keyRequest, string(e.RequestID)), slog.Int(keyCount, n), slog.String(keyMend, mend))
+		slog.String(keyRequest, string(e.RequestID)), seen.Attr(), slog.String(keyMend, mend))
 }
 
 // failureKind groups failed evaluations in the log, because a model's outage causes
@@ -63,17 +61,6 @@ type failureKind struct {
 	eval   string
 	reason eval.Reason
 	cause  string // of few, such as a certificate that has ended; empty: the reason is enough
-}
-
-// causeOf returns the cause that an error names by a method Cause() string.
-func causeOf(err error) string {
-	if e, ok := errors.AsType[interface {
-		error
-		Cause() string
-	}](err); ok {
-		return e.Cause()
-	}
-	return ""
 }
 
 // logFailure logs a failed evaluation: the first of its kind as a warning, further
@@ -86,8 +73,8 @@ func (p *Pipeline) logFailure(ctx context.Context, e *event.Event, ev policy.Eva
 	if reason == eval.ReasonCanceled {
 		return
 	}
-	limiter, _ := p.failures.LoadOrStore(failureKind{ev.Name(), reason, causeOf(err)}, &outage.Limiter{})
-	n, due := limiter.(*outage.Limiter).Allow()
+	limiter, _ := p.failures.LoadOrStore(failureKind{ev.Name(), reason, outage.CauseOf(err)}, &outage.Limiter{})
+	seen, due := limiter.(*outage.Limiter).Allow()
 	if !due {
 		return
 	}
@@ -95,7 +82,7 @@ func (p *Pipeline) logFailure(ctx context.Context, e *event.Event, ev policy.Eva
 	if reason == eval.ReasonPanic {
 		level = slog.LevelError
 	}
-	p.log.LogAttrs(ctx, level, "evaluations fail: their verdicts are errors, which enter no rate", append(attrs, slog.Int(keyCount, n))...)
+	p.log.LogAttrs(ctx, level, "evaluations fail: their verdicts are errors, which enter no rate", append(attrs, seen.Attr())...)
 }
 
 func attrs(e *event.Event, ev policy.Evaluator, err error) []slog.Attr {

@@ -74,22 +74,25 @@ func (s *Sidecar) store(ctx context.Context, values [][]byte) *answer {
 	err := s.deps.Spool.Append(ctx, values)
 	switch {
 	case err == nil:
-		if since, was := s.disk.End(); was {
-			s.log.Info("spool can be written again", "down_for", time.Since(since).Round(time.Millisecond).String())
+		if since, told := s.spoolFull.Over(); told {
+			s.log.Info("spool has room again", "after", time.Since(since).Round(time.Millisecond).String())
+		}
+		if since, told := s.disk.End(); told {
+			s.log.Info("spool can be written again", "after", time.Since(since).Round(time.Millisecond).String())
 		}
 		return nil
 	case errors.Is(err, spool.ErrFull):
-		if n, ok := s.spoolFull.Allow(); ok {
+		if seen, ok := s.spoolFull.Allow(); ok {
 			st := s.deps.Spool.Stats()
-			s.log.Error("spool is full: events are refused with 429", "count", n, "spooled_events", st.Events,
+			seen.On(s.log).Error("spool is full: events are refused with 429", "spooled_events", st.Events,
 				"disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes, "kafka_error", currentError(&s.forward.kafka))
 		}
 		return reject(http.StatusTooManyRequests, "the spool is full: Kafka does not accept events as fast as they come, or not at all")
 	case errors.Is(err, spool.ErrClosed):
 		return reject(http.StatusServiceUnavailable, "the sidecar is stopping")
 	}
-	if _, ok := s.disk.Fail(err); ok {
-		s.log.Error("spool cannot be written: events are refused with 503", "error", err)
+	if seen, ok := s.disk.Fail(err); ok {
+		seen.On(s.log).Error("spool cannot be written: events are refused with 503", "error", err)
 	}
 	if ctx.Err() != nil {
 		return reject(http.StatusServiceUnavailable, "the events were not safe in time; they may be sent nevertheless")

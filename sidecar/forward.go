@@ -28,6 +28,8 @@ type forwarder struct {
 	counts    *counts
 	kafka     outage.Outage
 	disk      outage.Outage // of reading, of the position, and of rejected.ndjson
+
+	asideLog, discardLog outage.Limiter // of events
 }
 
 // linger is the least time from one batch to the next, unless there is more than one
@@ -45,8 +47,8 @@ func (f *forwarder) run(ctx context.Context) {
 		case ctx.Err() != nil || errors.Is(err, spool.ErrClosed):
 			return
 		case err != nil:
-			if _, ok := f.disk.Fail(err); ok {
-				f.log.Error("spool cannot be read; a restart moves a segment that is at fault away", "error", err)
+			if seen, ok := f.disk.Fail(err); ok {
+				seen.On(f.log).Error("spool cannot be read; a restart moves a segment that is at fault away", "error", err)
 			}
 			f.backoff.Wait(ctx, attempt)
 			continue
@@ -57,11 +59,11 @@ func (f *forwarder) run(ctx context.Context) {
 			return
 		}
 		if err := f.spool.Done(batch); err == nil {
-			if since, was := f.disk.End(); was {
-				f.log.Info("spool can be read and written again", "down_for", time.Since(since).Round(time.Millisecond).String())
+			if since, told := f.disk.End(); told {
+				f.log.Info("spool can be read and written again", "after", time.Since(since).Round(time.Millisecond).String())
 			}
-		} else if _, ok := f.disk.Fail(err); ok {
-			f.log.Error("spool: position not written; a restart would repeat events", "error", err)
+		} else if seen, ok := f.disk.Fail(err); ok {
+			seen.On(f.log).Error("spool: position not written; a restart would repeat events", "error", err)
 		}
 		if batch.More {
 			continue
@@ -89,23 +91,20 @@ func (f *forwarder) deliver(ctx context.Context, batch *spool.Batch) bool {
 			return false
 		}
 		f.counts.retries.Add(1)
-		if _, ok := f.kafka.Fail(err); ok {
-			f.logDown(err)
+		if seen, ok := f.kafka.Fail(err); ok {
+			f.logDown(err, seen)
 		}
 		f.backoff.Wait(ctx, attempt)
 	}
-	if since, was := f.kafka.End(); was {
-		f.log.Info("kafka takes events again", "down_for", time.Since(since).Round(time.Millisecond).String(), "spooled_events", f.spool.Stats().Events)
+	if since, told := f.kafka.End(); told {
+		f.log.Info("kafka takes events again", "after", time.Since(since).Round(time.Millisecond).String(), "spooled_events", f.spool.Stats().Events)
 	}
 	return f.setAside(ctx, rejected)
 }
 
-func (f *forwarder) logDown(err error) {
+func (f *forwarder) logDown(err error, seen outage.Tally) {
 	st := f.spool.Stats()
-	since, _ := f.kafka.Now()
-	f.log.Warn("kafka does not take events: they are kept in the spool", "error", err,
-		"down_for", time.Since(since).Round(time.Second).String(), "spooled_events", st.Events,
-		"disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes)
+	seen.On(f.log).Warn("kafka does not take events: they are kept in the spool", "error", err, "spooled_events", st.Events, "disk_bytes", st.DiskBytes, "max_bytes", st.MaxBytes)
 }
 
 // decode decodes the records of a batch. One that cannot be decoded was accepted by
@@ -141,14 +140,14 @@ func (f *forwarder) setAside(ctx context.Context, rejected []emitter.RejectedEve
 	for attempt := 1; ; attempt++ {
 		n, err := f.spool.SetAside(lines)
 		if err == nil || errors.Is(err, spool.ErrFull) {
-			f.logEach(rejected[:n], true)
+			f.logRejected(rejected[:n], true)
 			f.counts.setAside.Add(int64(n))
-			f.logEach(rejected[n:], false)
+			f.logRejected(rejected[n:], false)
 			f.counts.discarded.Add(int64(len(rejected) - n))
 			return true
 		}
-		if _, ok := f.disk.Fail(err); ok {
-			f.log.Error("spool: rejected.ndjson cannot be written; nothing is sent until it can", "error", err)
+		if seen, ok := f.disk.Fail(err); ok {
+			seen.On(f.log).Error("spool: rejected.ndjson cannot be written; nothing is sent until it can", "error", err)
 		}
 		if !f.backoff.Wait(ctx, attempt) {
 			return false
@@ -156,7 +155,9 @@ func (f *forwarder) setAside(ctx context.Context, rejected []emitter.RejectedEve
 	}
 }
 
-func (f *forwarder) logEach(rejected []emitter.RejectedEvent, kept bool) {
+// logRejected logs events that Kafka refuses, one of many a minute: rejected.ndjson has those
+// that were kept.
+func (f *forwarder) logRejected(rejected []emitter.RejectedEvent, kept bool) {
 	for _, r := range rejected {
 		var id event.RequestID
 		if r.Event != nil {
@@ -164,9 +165,11 @@ func (f *forwarder) logEach(rejected []emitter.RejectedEvent, kept bool) {
 		}
 		log := f.log.With("request_id", fmt.Sprintf("%.100s", id), "bytes", len(r.Value), "error", r.Err)
 		if kept {
-			log.Error("event set aside in rejected.ndjson: kafka will never accept it")
-		} else {
-			log.Error("event discarded: kafka will never accept it, and rejected.ndjson has its full size")
+			if seen, ok := f.asideLog.Allow(); ok {
+				log.Error("events are set aside in rejected.ndjson: kafka will never accept them", seen.Attr())
+			}
+		} else if seen, ok := f.discardLog.Allow(); ok {
+			log.Error("events are discarded: kafka will never accept them, and rejected.ndjson has its full size", seen.Attr())
 		}
 	}
 }

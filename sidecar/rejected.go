@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"time"
 
@@ -27,25 +28,49 @@ func (r rejections) minus(o rejections) rejections {
 
 // rejectionLog remembers which rejections have been logged.
 type rejectionLog struct {
-	mu   sync.Mutex
-	last rejections // guarded by mu; the counts at the last line
-	next time.Time  // guarded by mu; the next line is not due before
+	mu    sync.Mutex
+	last  rejections // guarded by mu; the counts at the last line
+	lines outage.Limiter
 }
 
-// logRejections logs how many there were since the last line: the first at once,
-// then once a minute, and with end whatever is left.
-func (s *Sidecar) logRejections(end bool) {
+// logRejection logs how many there were since the last line: the first at once, then once
+// a minute. The caller has counted the answer.
+func (s *Sidecar) logRejection() {
 	l := &s.rejectionLog
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := s.counts.rejections() // under the lock, so that they are never older than the last
-	n := now.minus(l.last)
-	if n == (rejections{}) || !end && time.Now().Before(l.next) {
-		return
+	if seen, ok := l.lines.Allow(); ok {
+		s.sayRejected(seen)
 	}
-	l.last, l.next = now, time.Now().Add(outage.Interval)
-	s.log.Warn("requests are refused: the answers say why", "bad", n.Bad, "unauthorized", n.Unauthorized,
+}
+
+// logLateRejection logs those after which no other has come, and with end whatever is left.
+func (s *Sidecar) logLateRejection(end bool) {
+	l := &s.rejectionLog
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if seen, ok := l.lines.Flush(end); ok {
+		s.sayRejected(seen)
+	}
+}
+
+// sayRejected writes a line, with the counts by kind since the last one. Requests that were
+// counted and have not asked for a line yet are in it. The caller holds mu.
+func (s *Sidecar) sayRejected(seen outage.Tally) {
+	now := s.counts.rejections()
+	n := now.minus(s.rejectionLog.last)
+	s.rejectionLog.last = now
+	seen.On(s.log).Warn("requests are refused: the answers say why", "bad", n.Bad, "unauthorized", n.Unauthorized,
 		"forbidden", n.Forbidden, "too_large", n.TooLarge, "unsupported", n.Unsupported)
+}
+
+// rejection reports whether an answer is one of those that [rejections] counts.
+func rejection(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
+		return true
+	}
+	return false
 }
 
 // logLateRejections logs, until ctx ends, the rejections after which no other
@@ -56,10 +81,10 @@ func (s *Sidecar) logLateRejections(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
-			s.logRejections(false)
+			s.logLateRejection(false)
 			s.logLateWarnings(false)
 		case <-ctx.Done():
-			s.logRejections(true)
+			s.logLateRejection(true)
 			s.logLateWarnings(true)
 			return
 		}

@@ -50,8 +50,8 @@ func TestRejectedRequestsAreCounted(t *testing.T) {
 	if got.Bad != 2 || got.Unauthorized != 3 || got.Forbidden != 4 || got.TooLarge != 5 || got.Unsupported != 6 {
 		t.Errorf("%+v", got)
 	}
-	w.logRejections(true)
-	w.logRejections(true) // there is nothing more to log
+	w.logLateRejection(true)
+	w.logLateRejection(true) // there is nothing more to log
 	type line struct {
 		Msg                                                  string
 		Bad, Unauthorized, Forbidden, Too_Large, Unsupported int //nolint:revive,staticcheck // as JSON has it
@@ -88,11 +88,12 @@ func TestRejectionsAreLoggedOnceAMinute(t *testing.T) {
 		for second := range 200 {
 			if second < 50 {
 				s.counts.add(&answer{Status: http.StatusBadRequest})
-				s.logRejections(false)
+				s.logRejection()
 			}
 			<-time.After(time.Second)
 		}
 		s.counts.add(&answer{Status: http.StatusBadRequest})
+		s.logRejection()
 		cancel() // logs the last one
 		logging.Wait()
 		type line struct {

@@ -87,8 +87,8 @@ func (s *Sidecar) denyToken(w http.ResponseWriter, r *http.Request, _ error) {
 // answer counts and writes an answer about events.
 func (s *Sidecar) answer(w http.ResponseWriter, r *http.Request, a *answer) {
 	s.counts.add(a)
-	if a.Status >= http.StatusBadRequest {
-		s.logRejections(false)
+	if rejection(a.Status) {
+		s.logRejection()
 	}
 	if s.intake.closed.Load() {
 		// A client that keeps its connection would find it closed at some time during

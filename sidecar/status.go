@@ -146,7 +146,7 @@ func (s *Sidecar) checkRoom() error {
 		}
 	}
 	if sp := s.deps.Spool.Stats(); sp.DiskBytes+s.cfg.MaxBodyBytes > sp.MaxBytes {
-		return fmt.Errorf("full: %d of %d bytes; kafka error: %s", sp.DiskBytes, sp.MaxBytes, currentError(&s.forward.kafka))
+		return fmt.Errorf("full: no room for a request within its %d bytes; kafka error: %s", sp.MaxBytes, currentError(&s.forward.kafka))
 	}
 	return nil
 }

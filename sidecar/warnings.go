@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/evalworker/evalworker/event"
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
 // maxListed bounds the warnings that an answer lists.
@@ -92,18 +93,18 @@ func (m *mends) of(w event.Warning) string {
 // logWarnings logs how many answers had warnings: the first at once, then once a minute.
 // The answers say which; names are the application's, and stay out of the log.
 func (s *Sidecar) logWarnings() {
-	if n, ok := s.warned.Allow(); ok {
-		s.sayWarned(n)
+	if seen, ok := s.warned.Allow(); ok {
+		s.sayWarned(seen)
 	}
 }
 
 // logLateWarnings logs those after which no other has come, and with end whatever is left.
 func (s *Sidecar) logLateWarnings(end bool) {
-	if n, ok := s.warned.Flush(end); ok {
-		s.sayWarned(n)
+	if seen, ok := s.warned.Flush(end); ok {
+		s.sayWarned(seen)
 	}
 }
 
-func (s *Sidecar) sayWarned(requests int) {
-	s.log.Warn("events have members that are not read: the answers' warnings say which", "requests", requests)
+func (s *Sidecar) sayWarned(seen outage.Tally) {
+	s.log.Warn("events have members that are not read: the answers' warnings say which", seen.Attr())
 }

@@ -78,7 +78,7 @@ func TestWarnings(t *testing.T) {
 	w.logLateWarnings(true)
 	w.logLateWarnings(true) // there is nothing more to log
 	log := w.logs.String()
-	if n := strings.Count(log, "members that are not read"); n != 2 || strings.Contains(log, "private") || !strings.Contains(log, `"requests":4`) {
+	if n := strings.Count(log, "members that are not read"); n != 2 || strings.Contains(log, "private") || !strings.Contains(log, `"count":4,"since":`) {
 		t.Errorf("log:\n%s", log)
 	}
 }

@@ -35,6 +35,19 @@ func (s *Store) Claim() error {
 	return nil
 }
 
+// ClaimExisting is Claim for a store that may not be opened yet. While there is no file it
+// does nothing, because a link to it would lead nowhere: call Claim when it is open. A
+// worker calls it first, so that one that is refused has not changed the tables of the one
+// that is at work.
+func (s *Store) ClaimExisting() error {
+	if s.cfg.claimable() {
+		if _, err := os.Stat(s.cfg.file()); err != nil {
+			return nil //nolint:nilerr // Connect makes the file, or says what is wrong with it
+		}
+	}
+	return s.Claim()
+}
+
 // Claimed returns the error with which [Store.Claim] would fail because another
 // worker has claimed the file, else nil. It creates no file. It takes the lock for
 // a moment, so a concurrent Claim may fail: use it only to explain why a worker

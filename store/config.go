@@ -36,6 +36,9 @@ type Config struct {
 	// Timeout bounds one write, each statement of it, and connecting. One address of
 	// several may take half of it at most, unless the URL has a connect_timeout.
 	Timeout time.Duration `yaml:"timeout" doc:"Time for one write, and for connecting."`
+	// Build is the version of the running program, such as v1.2.3. The store remembers by
+	// which one its tables were changed, for a person who wonders. It is set by the program.
+	Build string `yaml:"-"`
 }
 
 // Keep bounds what is kept of failures. One worker of a fleet deletes the oldest, every

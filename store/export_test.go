@@ -14,6 +14,9 @@ func Retention() map[string][]string {
 	return out
 }
 
+// SingleLine returns an error of PostgreSQL's driver as the store shows it.
+func SingleLine(err error) error { return singleLineError{err} }
+
 // Revisions is the number of versions that the program knows.
 var Revisions = programVersion()
 
@@ -22,3 +25,6 @@ const MaxJournal = maxJournal
 
 // RetainLock is the lock of the worker that deletes.
 const RetainLock = int64(retainLock)
+
+// PruneStep is the most that one transaction of Prune deletes.
+const PruneStep = pruneStep

@@ -57,7 +57,7 @@ func (s *Store) migrate(ctx context.Context, db *sql.DB) (from int, err error) {
 			return v.Store, err
 		}
 	}
-	err = record(ctx, db, s.engine.dialect(), v.Program)
+	err = s.record(ctx, db, v.Store, v.Program)
 	if s.engine.forbidden(err) && v.Store == v.Program {
 		err = nil // a role that may only change rows need not say who may use them
 	}
@@ -119,7 +119,7 @@ func (s *Store) Rollback(ctx context.Context, to int) error {
 		if _, err := p.DownTo(ctx, int64(to)); err != nil {
 			return err
 		}
-		return record(ctx, db, s.engine.dialect(), to)
+		return s.record(ctx, db, s.versions.Store, to)
 	})
 	if err != nil {
 		return fmt.Errorf("store %s: roll back: %w", s.cfg.URL, s.engine.explain(err))

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -100,9 +101,12 @@ func (p *postgres) openPool(timeout time.Duration) (*sql.DB, error) {
 		cfg.ConnectTimeout = p.cfg.Timeout / time.Duration(len(cfg.Fallbacks)+2)
 	}
 	ms := strconv.FormatInt(max(timeout.Milliseconds(), 1), 10)
+	// A wait for a lock ends before the whole write does, so that the error says what was
+	// waited for.
+	lock := strconv.FormatInt(max(timeout.Milliseconds()*4/5, 1), 10)
 	// A database may have a stricter isolation as its default. Workers that write the
 	// same rows would then end each other's transactions instead of waiting.
-	session := "SET statement_timeout = " + ms + "; SET idle_in_transaction_session_timeout = " + ms +
+	session := "SET statement_timeout = " + ms + "; SET lock_timeout = " + lock + "; SET idle_in_transaction_session_timeout = " + ms +
 		"; SET default_transaction_isolation = 'read committed'"
 	return stdlib.OpenDB(*cfg, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		_, err := conn.PgConn().Exec(ctx, session).ReadAll() // poolers reject these as startup parameters
@@ -122,9 +126,11 @@ const (
 	codeNoSchema       = "3F000"
 	codeForbidden      = "42501"
 	classSyntax        = "42"
+	codeNoTable        = "42P01"
 	codeOnlyReads      = "25006"
 	codeDiskFull       = "53100"
 	codeTooMany        = "53300"
+	codeLockTime       = "55P03"
 	codeCancelled      = "57014"
 	codeShutdown       = "57P01" // an administrator ended the connection
 	codeCrash          = "57P02"
@@ -182,6 +188,12 @@ func (p *postgres) explain(err error) error {
 		return fmt.Errorf("the user may not use a table: commands that read need GRANT SELECT ON ALL TABLES IN SCHEMA, a worker INSERT, UPDATE and DELETE too: %w", singleLineError{err})
 	case code == codeForbidden || code == codeNoSchema:
 		return fmt.Errorf("the user may not create or use tables there: make it the owner of the database or its schema: %w", singleLineError{err})
+	case code == codeNoTable:
+		return fmt.Errorf("a table of the store is gone: bring it back from a backup: %w", singleLineError{err})
+	case code == codeLockTime:
+		return fmt.Errorf("another session holds a lock on a table or its rows: see pg_locks and pg_blocking_pids: %w", singleLineError{err})
+	case errors.Is(err, pgconn.ErrReadOnlyConnection):
+		return fmt.Errorf("of the servers in store.url none takes writes, those that answer are read-only: promote one: %w", singleLineError{err})
 	case code == codeOnlyReads:
 		return fmt.Errorf("the server is read-only: name the primary in store.url, or all servers with target_session_attrs=read-write: %w", singleLineError{err})
 	case code == codeShutdown || code == codeCrash || code == codeNotYet:
@@ -192,6 +204,8 @@ func (p *postgres) explain(err error) error {
 		return fmt.Errorf("the server has no connection left: raise its limit, or lower store.max_connections: %w", singleLineError{err})
 	case code == codeCancelled:
 		return fmt.Errorf("took longer than store.timeout: %w", singleLineError{err})
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("the server has not answered in time: %w", singleLineError{err})
 	}
 	return singleLineError{err}
 }
@@ -221,7 +235,14 @@ func (p *postgres) retryable(err error) bool {
 // singleLineError is an error whose text fits on one line of a log or a probe.
 type singleLineError struct{ error }
 
-// Error returns the text with each run of white space replaced by one space.
-func (e singleLineError) Error() string { return strings.Join(strings.Fields(e.error.Error()), " ") }
+// ownPort is this machine's end of a connection in the text of an error. It is another one
+// for each connection, and probes should say the same while the trouble is the same.
+var ownPort = regexp.MustCompile(`\b(tcp[46]?|unix) [^\s>]+->`)
+
+// Error returns the text with each run of white space replaced by one space, and without
+// the number of the port that a connection had on this machine.
+func (e singleLineError) Error() string {
+	return ownPort.ReplaceAllString(strings.Join(strings.Fields(e.error.Error()), " "), "$1 ")
+}
 
 func (e singleLineError) Unwrap() error { return e.error }

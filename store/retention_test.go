@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -90,6 +91,42 @@ func TestRetain(t *testing.T) {
 		}
 		unbounded := open(t, config(":memory:"))
 		unbounded.Retain(t.Context(), func(map[string]int, error) { t.Error("deleted something") })
+	})
+}
+
+// TestPruneTakesSmallSteps: no transaction deletes more than a step, so that what others
+// write waits for milliseconds only, and what a step has deleted stays so when a later one
+// fails.
+func TestPruneTakesSmallSteps(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, cfg store.Config, db *sql.DB) {
+		s := open(t, cfg)
+		const rows, left = 2*store.PruneStep + 5, store.PruneStep + 5 // after one step
+		addFailures(t, s, 0, rows, time.Now())
+		trap := []string{fmt.Sprintf(`CREATE TRIGGER trap BEFORE DELETE ON occurrences WHEN (SELECT COUNT(*) FROM occurrences) <= %d
+			BEGIN SELECT RAISE(ABORT, 'in the second step'); END`, left)}
+		release := `DROP TRIGGER trap`
+		if cfg.Remote() {
+			trap = []string{
+				fmt.Sprintf(`CREATE FUNCTION trap() RETURNS trigger LANGUAGE plpgsql VOLATILE AS $$
+					BEGIN IF (SELECT COUNT(*) FROM occurrences) <= %d THEN RAISE EXCEPTION 'in the second step'; END IF; RETURN OLD; END $$`, left),
+				`CREATE TRIGGER trap BEFORE DELETE ON occurrences FOR EACH ROW EXECUTE FUNCTION trap()`,
+			}
+			release = `DROP TRIGGER trap ON occurrences`
+		}
+		execute(t, db, trap...)
+		deleted, err := s.Prune(t.Context(), time.Now().Add(time.Hour))
+		if err == nil || !strings.Contains(err.Error(), "in the second step") || deleted["occurrences"] != store.PruneStep {
+			t.Errorf("deleted %v, %v; want one step and an error", deleted, err)
+		}
+		var n int
+		if err := db.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM occurrences`).Scan(&n); err != nil || n != left {
+			t.Errorf("%d are left, %v; want %d", n, err, left)
+		}
+		execute(t, db, release)
+		if deleted, err := s.Prune(t.Context(), time.Now().Add(time.Hour)); err != nil || deleted["occurrences"] != left || deleted["cases"] != rows {
+			t.Errorf("the next time deleted %v, %v; want the rest", deleted, err)
+		}
 	})
 }
 

@@ -18,6 +18,8 @@ type Versions struct {
 	// so that older workers of a fleet go on.
 	LowestReader int `json:"lowest_reader"`
 	LowestWriter int `json:"lowest_writer"`
+	// Changed says which program gave the tables this version; nil: not known.
+	Changed *Change `json:"changed,omitempty"`
 	// recorded reports whether the store itself says who may use it. One of an early
 	// build does not, until a program that writes opens it.
 	recorded bool
@@ -54,8 +56,12 @@ func (e *VersionError) Error() string {
 	if e.Writes {
 		use, needs = "written", e.LowestWriter
 	}
-	return fmt.Sprintf("its tables (version %d) were changed by a newer evalworker and may be %s only by one that knows version %d, while this one knows %d: "+
-		"use a newer one, or name another store", e.Store, use, needs, e.Program)
+	by := ""
+	if e.Changed != nil {
+		by = " (" + e.Changed.String() + ")"
+	}
+	return fmt.Sprintf("its tables (version %d) were changed by a newer evalworker%s and may be %s only by one that knows version %d, while this one knows %d: "+
+		"use a newer one, or name another store", e.Store, by, use, needs, e.Program)
 }
 
 // check returns an error if the program may not read the store, or not write to it.
@@ -100,6 +106,9 @@ func readVersions(ctx context.Context, db querier, e engine) (Versions, error) {
 	} else {
 		v.LowestReader, v.LowestWriter = v.Store, v.Store // unless the store says otherwise
 	}
+	if v.Changed, err = readChange(ctx, db, e, v.Store); err != nil {
+		return v, err
+	}
 	exists, err = e.hasTable(ctx, db, "store_compatibility")
 	if err != nil || !exists {
 		return v, err
@@ -116,8 +125,9 @@ func readVersions(ctx context.Context, db querier, e engine) (Versions, error) {
 }
 
 // record writes who may use each version of the tables that this program knows, up to
-// the store's.
-func record(ctx context.Context, db *sql.DB, d Dialect, version int) (err error) {
+// the store's, and that this program has made that version from another one.
+func (s *Store) record(ctx context.Context, db *sql.DB, from, version int) (err error) {
+	d := s.engine.dialect()
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
@@ -142,6 +152,11 @@ func record(ctx context.Context, db *sql.DB, d Dialect, version int) (err error)
 		_, err := tx.ExecContext(ctx, `INSERT INTO store_compatibility (version, lowest_reader, lowest_writer) VALUES ($1, $2, $3)
 			ON CONFLICT (version) DO UPDATE SET lowest_reader = excluded.lowest_reader, lowest_writer = excluded.lowest_writer`, i+1, r.lowestReader, r.lowestWriter)
 		if err != nil {
+			return err
+		}
+	}
+	if from != version {
+		if err := recordChange(ctx, tx, d, s.cfg.Build, from, version); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/evalworker/evalworker/store"
 )
@@ -188,6 +189,49 @@ func TestNewerStore(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestChangeIsRecorded: a store says which build gave its tables their version, and a
+// refusal says it too. What an earlier build changed without a word is not put down to
+// another one.
+func TestChangeIsRecorded(t *testing.T) {
+	t.Parallel()
+	eachDatabase(t, func(t *testing.T, cfg store.Config, db *sql.DB) {
+		makeVersion1(t, cfg, db)
+		if c := existing(t, cfg).Versions().Changed; c != nil {
+			t.Errorf("changed by %s", c)
+		}
+		changed := func(build string, from int) {
+			t.Helper()
+			if c := existing(t, cfg).Versions().Changed; c == nil || c.Build != build || c.From != from || time.Since(c.At).Abs() > time.Hour {
+				t.Errorf("changed %+v, want by %s from %d", c, build, from)
+			}
+		}
+		newer := cfg
+		newer.Build = "v1.2.0"
+		open(t, newer)
+		changed("v1.2.0", 1)
+		other := cfg
+		other.Build = "v1.3.0"
+		open(t, other) // which changes nothing
+		changed("v1.2.0", 1)
+		s := existing(t, other)
+		newest := s.Versions().Store
+		if err := s.Rollback(t.Context(), 1); err != nil || s.Versions().Changed.Build != "v1.3.0" {
+			t.Errorf("rolled back: %v, %+v", err, s.Versions().Changed)
+		}
+		changed("v1.3.0", newest)
+		open(t, newer)
+		changed("v1.2.0", 1)
+		execute(t, db, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, '1')`)
+		if _, err := store.Open(t.Context(), cfg); err == nil || strings.Contains(err.Error(), "v1.2.0") {
+			t.Errorf("of a change that was not recorded: %v", err)
+		}
+		execute(t, db, fmt.Sprintf(`INSERT INTO store_changes VALUES (%d, 2, 99, 'v9.0.1')`, time.Date(2099, 1, 2, 3, 4, 5, 0, time.UTC).UnixMilli()))
+		if _, err := store.Open(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), "changed by a newer evalworker (v9.0.1, 2099-01-02 03:04 UTC) and may be written") {
+			t.Errorf("refused by %v", err)
+		}
+	})
 }
 
 // TestRollback: what a newer version added is taken back and what that loses is known,

@@ -99,6 +99,14 @@ func (s *Store) submit(ctx context.Context, c change) error {
 	}
 }
 
+// WriteFault returns why the last write failed; nil while writes succeed. It is the same
+// for all whose changes wait, of whom some have its error and others only know that they
+// waited in vain.
+func (s *Store) WriteFault() error {
+	_, err := s.writing.Now()
+	return err
+}
+
 // explainTimeout adds the reason why the last write failed, if it did, to the error
 // of a caller that timed out.
 func (s *Store) explainTimeout(err error) error {
@@ -225,9 +233,11 @@ func (s *Store) transact(ctx context.Context, group []change) (err error) {
 		if err == nil {
 			return
 		}
-		if undo := tx.Rollback(); !errors.Is(undo, sql.ErrTxDone) { // a timeout has ended it already
-			err = errors.Join(err, undo)
+		undo := tx.Rollback()
+		if errors.Is(undo, sql.ErrTxDone) || s.cfg.Remote() {
+			return // a timeout has ended it already, or the server does, because the connection is gone
 		}
+		err = errors.Join(err, undo)
 	}()
 	if err := applyAll(ctx, newTx(tx, s.engine.dialect()), group); err != nil {
 		return s.engine.explain(err)

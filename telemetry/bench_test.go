@@ -78,9 +78,9 @@ func BenchmarkMetrics(b *testing.B) {
 	}{{"dogstatsd", true, false}, {"prometheus", false, true}, {"both", true, true}} {
 		b.Run(sinks.name, func(b *testing.B) {
 			to, d, log := target{service: "evalworker"}, &drops{}, slog.New(slog.DiscardHandler)
-			m := newMeter(to, 200, d, log)
+			m := newMeter(to, limits{200, 2000}, d, log)
 			if sinks.prometheus {
-				newExposition(m, to, log)
+				newExposition(m, to)
 			}
 			if sinks.statsd {
 				client, err := statsd.New(datadog.StatsD(b).Address, statsdOptions(to, d)...)
@@ -123,8 +123,8 @@ func BenchmarkPage(b *testing.B) {
 		b.Run(fmt.Sprint(combinations), func(b *testing.B) {
 			before := heap()
 			to, d, log := target{service: "evalworker"}, &drops{}, slog.New(slog.DiscardHandler)
-			m := newMeter(to, 200, d, log)
-			newExposition(m, to, log)
+			m := newMeter(to, limits{200, 2000}, d, log)
+			newExposition(m, to)
 			rec := &recorder{
 				meter: m, drops: d, random: rand.New(rand.NewPCG(1, 1)), requests: true, //nolint:gosec // a benchmark
 				toolNames: newToolNames(nil), releases: newReleases(),

@@ -24,7 +24,8 @@ type Config struct {
 	MaxChildAge    time.Duration `yaml:"max_child_age" doc:"Age up to which an event's score joins the original trace; older ones are linked to it."`
 	KeepFailures   float64       `yaml:"keep_failures" doc:"Failing traces kept a second, whatever the trace sampling says."`
 	RequestMetrics bool          `yaml:"request_metrics" doc:"Also send llm.requests, llm.latency_ms and the like, for apps that do not."`
-	MaxTagValues   int           `yaml:"max_tag_values" doc:"Distinct values of one tag; more become other."`
+	MaxTagValues   int           `yaml:"max_tag_values" doc:"Distinct values of one tag that are in use; more become other."`
+	MaxSeries      int           `yaml:"max_series" doc:"Series of one metric that are in use; more are recorded with tags other."`
 	Queue          int           `yaml:"queue" doc:"Reports that wait to be sent; more are dropped and counted."`
 	CloseTimeout   time.Duration `yaml:"close_timeout" doc:"Time to send the last reports at shutdown."`
 	DataStreams    bool          `yaml:"data_streams" doc:"Report each message read and each commit to Data Streams Monitoring; DD_DATA_STREAMS_ENABLED wins."`
@@ -42,6 +43,7 @@ func DefaultConfig() Config {
 		MaxChildAge:  10 * time.Minute,
 		KeepFailures: 10,
 		MaxTagValues: 200,
+		MaxSeries:    2000,
 		Queue:        4096,
 		CloseTimeout: 5 * time.Second,
 
@@ -76,6 +78,9 @@ func (c Config) Validate() fault.List {
 	}
 	if c.MaxTagValues < 1 || c.MaxTagValues > 100_000 {
 		fs.Add("max_tag_values", "is out of range", "write a number from 1 to 100000")
+	}
+	if c.MaxSeries < 100 || c.MaxSeries > 100_000 {
+		fs.Add("max_series", "is out of range", "write a number from 100 to 100000")
 	}
 	if c.Queue < 1 || c.Queue > 1_000_000 {
 		fs.Add("queue", "is out of range", "write a number of reports from 1 to 1000000")

@@ -33,6 +33,7 @@ func TestValidate(t *testing.T) {
 		{"negative age", func(c *telemetry.Config) { c.MaxChildAge = -1 }, "max_child_age"},
 		{"rate that is none", func(c *telemetry.Config) { c.KeepFailures = math.NaN() }, "keep_failures"},
 		{"no tag values", func(c *telemetry.Config) { c.MaxTagValues = 0 }, "max_tag_values"},
+		{"too few series", func(c *telemetry.Config) { c.MaxSeries = 99 }, "max_series"},
 		{"no queue", func(c *telemetry.Config) { c.Queue = 0 }, "queue"},
 		{"evaluations without an application", func(c *telemetry.Config) { c.LLMObservability.Enabled = true }, "llm_observability.ml_app"},
 		{"a tag with a value", func(c *telemetry.Config) { c.LLMObservability.Tag = "request_id:7" }, "llm_observability.tag"},
@@ -63,7 +64,7 @@ func TestValidate(t *testing.T) {
 func TestValidateFindsAll(t *testing.T) {
 	t.Parallel()
 	err := telemetry.Config{AgentURL: "x", DogStatsDURL: "x:y:z", MaxChildAge: -1, KeepFailures: -1}.Validate().Err()
-	if got := strings.Count(err.Error(), "\n") + 1; got != 8 {
-		t.Errorf("%d faults, want 8:\n%v", got, err)
+	if got := strings.Count(err.Error(), "\n") + 1; got != 9 {
+		t.Errorf("%d faults, want 9:\n%v", got, err)
 	}
 }

@@ -54,7 +54,10 @@
 //     judges only if the configuration allows it, redacted.
 //     Tag values are sanitised and few; NaN and infinity are dropped.
 //   - Only metrics of the table can be sent or served: each is a typed constant.
-//   - The series for Prometheus are bounded; what is more is recorded for the labels other.
+//   - Values of tags and series of a metric are bounded, for both sinks: those that are in use
+//     have places, and what is more is recorded with tags other, so that sums stay exact. The
+//     newest version of a prompt has a name. What is not used for hours frees its place, so
+//     workers of any age name the same values.
 //   - [Telemetry.Close] returns in time even if the agent hangs, and reports what
 //     it abandoned.
 //

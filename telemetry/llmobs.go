@@ -95,6 +95,7 @@ type submitter struct {
 	drops  *drops
 	log    *slog.Logger
 	failed outage.Limiter
+	panics outage.Limiter
 
 	rows    chan evaluation
 	running sync.WaitGroup
@@ -214,16 +215,24 @@ func (s *submitter) submit(batch []evaluation) {
 	defer func() { // Datadog's client is experimental
 		if p := recover(); p != nil {
 			s.drops.add(SinkLLMObs, string(eval.ReasonPanic), int64(len(batch)))
-			s.log.Error("evaluations dropped", slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+			if seen, ok := s.panics.Allow(); ok {
+				s.log.Error("evaluations dropped", slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())), seen.Attr())
+			}
 		}
 	}()
-	for reason, n := range s.to.send(ctx, batch) {
+	lost := s.to.send(ctx, batch)
+	for reason, n := range lost {
 		if s.ctx.Err() != nil && reason == lostUnreachable {
 			reason = lostAbandoned
 		}
 		s.drops.add(SinkLLMObs, reason, int64(n))
-		if count, ok := s.failed.Allow(); ok {
-			s.log.Warn("evaluations are not accepted by LLM Observability", slog.String("reason", reason), slog.Int("evaluations", n), slog.Int("count", count))
+		if seen, ok := s.failed.AllowCause(reason); ok {
+			s.log.Warn("evaluations are not accepted by LLM Observability", slog.String("reason", reason), slog.Int("evaluations", n), seen.Attr())
+		}
+	}
+	if len(lost) == 0 {
+		if since, told := s.failed.Over(); told {
+			s.log.Info("evaluations are accepted by LLM Observability again", slog.Duration("after", time.Since(since)))
 		}
 	}
 }

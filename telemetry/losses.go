@@ -42,7 +42,7 @@ func (l *losses) note(lost []Drop) {
 	case len(l.untold) > 0 && now.Sub(l.told) >= outage.Interval:
 		l.tell(now)
 	case !l.since.IsZero() && now.Sub(l.latest) >= outage.Interval:
-		l.log.Info("spans and metrics are complete again", "lost_for", l.latest.Sub(l.since).Round(time.Second).String())
+		l.log.Info("spans and metrics are complete again", "after", l.latest.Sub(l.since).Round(time.Second).String())
 		l.since = time.Time{}
 	}
 }

@@ -39,7 +39,7 @@ func TestLossesAreLogged(t *testing.T) {
 		want := `level=WARN msg="spans and metrics are lost" lost.traces.send_failed=2 lost.dogstatsd.queue_full=1 since=` + began + `
 level=WARN msg="spans and metrics are lost" lost.traces.send_failed=120 lost.dogstatsd.queue_full=60 since=` + began + `
 level=WARN msg="spans and metrics are lost" lost.traces.send_failed=58 lost.dogstatsd.queue_full=29 since=` + began + `
-level=INFO msg="spans and metrics are complete again" lost_for=1m29s
+level=INFO msg="spans and metrics are complete again" after=1m29s
 level=WARN msg="spans and metrics are lost" lost.traces.send_failed=1 since=`
 		if got := text.String(); !strings.HasPrefix(got, want) || again != 5 {
 			t.Errorf("%s\nwant\n%s", got, want)

@@ -1,14 +1,18 @@
 package telemetry
 
 import (
+	"iter"
 	"log/slog"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/DataDog/datadog-go/v5/statsd"
 
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
 )
 
@@ -33,27 +37,31 @@ type meter struct {
 	// envTag says that DD_ENV is the env of all metrics, and that the client adds it by
 	// itself: a metric must not carry two.
 	envTag bool
+	log    *slog.Logger
+	clock  *clock
 	// ownEnv is the tag of metrics of the worker itself, which no event gives one; empty
 	// when the client adds it, or none is known.
-	ownEnv  string
-	tagSets map[string]*tagSet // by tag key; immutable
-	names   *tagSet            // names of the score metrics of DogStatsD, by evaluator
+	ownEnv     string
+	tagSets    map[string]*tagSet // by tag key; immutable
+	sortedSets []*tagSet          // by key
 
-	counts        [numCounts]instrument
-	gauges        [numGauges]instrument
-	distributions [numDistributions]instrument
+	counts        [numCounts]*family
+	gauges        [numGauges]*family
+	distributions [numDistributions]*family
 
-	buffers sync.Pool // of *tagBuffer
+	aged  int64    // second of the last age; of tick alone
+	other *dimTags // all dimensions are other
 
-	mu   sync.RWMutex
-	dims map[dims]*dimTags // guarded by mu; by the original values
+	mu           sync.RWMutex
+	dims         map[dims]*resolvedDims               // guarded by mu; by the original values
+	combinations map[[len(dimensions)]uint32]*dimTags // guarded by mu; by the numbers of the values
+	last         uint32                               // guarded by mu; number of the last combination
 }
 
-// instrument is a metric of the table and what recording it needs.
-type instrument struct {
-	name   string
-	own    []*tagSet // of the tags that are no dimensions
-	family *family   // nil when nobody asks for metrics
+// limits bound what one metric costs.
+type limits struct {
+	values int // of one tag
+	series int // of one metric, other than a gauge
 }
 
 // dims are an event's values of the dimensions that metrics carry, in the order
@@ -66,54 +74,84 @@ func (d *dims) hasLongValue() bool {
 	return slices.ContainsFunc(d[:], func(value string) bool { return len(value) > maxValueLength })
 }
 
-// dimTags are the tags of an event's dimensions. They are immutable.
+// resolvedDims are what the original values of an event's dimensions lead to.
+type resolvedDims struct {
+	tags *dimTags
+	// without has the keys whose value became other for lack of a place.
+	without []*tagSet
+	// checked is the second in which it was last found that tags are right.
+	checked atomic.Int64
+}
+
+// dimTags are a combination of values of the dimensions. They are immutable, but for notes.
 type dimTags struct {
-	tags        []string // those that are known, in the order of the table
-	combination int32    // their number in the exposition
-	version     promptVersion
+	n       uint32                     // number of the combination, given once
+	values  [len(dimensions)]*tagValue // nil for a dimension that metrics do not carry
+	tags    []string                   // those that are known, in the order of the table
+	version promptVersion
+	used    atomic.Int64            // second of the last use
+	vital   atomic.Pointer[dimTags] // with detailVital, once it was asked for
+	noticed int64                   // of releases alone
 }
 
 // maxDims bounds the cached combinations of dimensions. When it is reached the
 // cache is emptied, which only costs time.
 const maxDims = 4096
 
-func newMeter(t target, maxValues int, d *drops, log *slog.Logger) *meter {
-	m := &meter{env: t.env, envTag: t.envTag, drops: d, tagSets: map[string]*tagSet{}, dims: map[dims]*dimTags{}}
+func newMeter(t target, most limits, d *drops, log *slog.Logger) *meter {
+	m := &meter{
+		env: t.env, envTag: t.envTag, drops: d, log: log, clock: newClock(), tagSets: map[string]*tagSet{},
+		dims: map[dims]*resolvedDims{}, combinations: map[[len(dimensions)]uint32]*dimTags{},
+	}
 	if t.env != "" && !t.envTag {
 		m.ownEnv = "env:" + sanitizeValue(t.env)
 	}
-	limit := func(key string) int {
-		if key == tagPartition { // brokers give the numbers, and one gauge of several partitions means nothing
-			return max(maxValues, maxSeries)
-		}
-		return maxValues
-	}
-	overflow := func(key string) {
-		log.Warn("metric tag has too many values: more become other", slog.String("tag", key), slog.Int("max", limit(key)))
-	}
-	instrument := func(metric *Metric) (in instrument) {
+	family := func(metric *Metric, series int) *family {
+		var own []*tagSet
 		for i, key := range metric.Tags {
 			if m.tagSets[key] == nil {
-				m.tagSets[key] = newTagSet(key, limit(key), sanitizeValue, overflow)
+				limit := most.values
+				if isClosed(key) {
+					limit = max(limit, maxOfOurs)
+				}
+				m.tagSets[key] = newTagSet(key, limit, sanitizeValue, m.clock)
 			}
 			if !metric.hasDims() || i >= len(dimKeys) {
-				in.own = append(in.own, m.tagSets[key])
+				own = append(own, m.tagSets[key])
 			}
 		}
-		in.name = metric.Name
-		return in
+		if metric.Name == ScoreMetric {
+			own = append(own, m.tagSets[tagEval])
+		}
+		return newFamily(m, metric, own, series)
 	}
-	for i := range counts {
-		m.counts[i] = instrument(&counts[i])
+	for i := range counts { // first, because they have all keys
+		m.counts[i] = family(&counts[i], most.series)
 	}
 	for i := range gauges {
-		m.gauges[i] = instrument(&gauges[i])
+		m.gauges[i] = family(&gauges[i], maxOfOurs)
 	}
 	for i := range distributions {
-		m.distributions[i] = instrument(&distributions[i])
+		m.distributions[i] = family(&distributions[i], most.series)
 	}
-	m.names = newTagSet("metric", maxValues, func(name string) string { return scorePrefix + sanitizeName(name) }, overflow)
+	for _, key := range slices.Sorted(maps.Keys(m.tagSets)) {
+		m.sortedSets = append(m.sortedSets, m.tagSets[key])
+	}
+	m.other = m.reduced(detailClosed, nil)
 	return m
+}
+
+// families yields all metrics, in the order of the page for Prometheus.
+func (m *meter) families() iter.Seq[*family] {
+	return func(yield func(*family) bool) {
+		for _, all := range [][]*family{m.distributions[:], m.counts[:], m.gauges[:]} {
+			for _, f := range all {
+				if !yield(f) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // dimsOf returns the tags of an event's dimensions.
@@ -124,177 +162,233 @@ func (m *meter) dimsOf(e *event.Event) *dimTags {
 			key[i] = e.Dim(d.name)
 		}
 	}
+	now := m.clock.now()
 	m.mu.RLock()
-	tags, ok := m.dims[key]
+	known := m.dims[key]
 	m.mu.RUnlock()
-	if ok {
-		return tags
+	if known != nil && known.current(now) {
+		for _, set := range known.without {
+			set.overflow.total.Add(1)
+		}
+		return known.tags
 	}
-	tags = m.newTags(&key)
+	made := m.resolve(&key)
+	made.tags.used.Store(now)
+	made.checked.Store(now)
 	if key.hasLongValue() {
-		return tags
+		return made.tags
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.dims) >= maxDims {
 		clear(m.dims)
 	}
-	m.dims[key] = tags
-	return tags
+	m.dims[key] = made
+	return made.tags
 }
 
-func (m *meter) newTags(key *dims) *dimTags {
-	out := &dimTags{tags: make([]string, 0, len(dimKeys))}
-	var labels []string
+// current reports whether the tags are still right, and notes their use. It looks once a
+// second.
+func (t *resolvedDims) current(now int64) bool {
+	if t.checked.Load() == now {
+		return true
+	}
+	if len(t.without) > 0 { // there may be a place by now
+		return false
+	}
+	for _, v := range t.tags.values {
+		if v == nil {
+			continue
+		}
+		if v.gone.Load() {
+			return false
+		}
+		v.touch(now)
+	}
+	t.tags.used.Store(now)
+	t.checked.Store(now)
+	return true
+}
+
+func (m *meter) resolve(key *dims) *resolvedDims {
+	var out resolvedDims
+	var values [len(dimensions)]*tagValue
+	now := m.clock.now()
 	for i, value := range key {
 		name := dimensions[i].metric
 		if name == "" {
 			continue
 		}
-		if name == "env" && (m.envTag || value == "") {
+		if name == tagEnv && (m.envTag || value == "") {
 			value = m.env
 		}
 		set := m.tagSets[name]
-		tag := set.tag(value)
-		labels = append(labels, set.numbered(tag.n))
-		out.version.set(name, tag.n)
-		if tag.n > 0 && (name != "env" || !m.envTag) {
-			out.tags = append(out.tags, tag.tag)
+		values[i] = set.tag(value)
+		values[i].touch(now)
+		if values[i] == set.placeless {
+			out.without = append(out.without, set)
 		}
 	}
-	out.tags = slices.Clip(out.tags)
-	if m.prometheus != nil {
-		out.combination = m.prometheus.combination(labels)
+	out.tags = m.combination(values)
+	return &out
+}
+
+// combination returns the combination of some values.
+func (m *meter) combination(values [len(dimensions)]*tagValue) *dimTags {
+	var key [len(dimensions)]uint32
+	for i, v := range values {
+		if v != nil {
+			key[i] = v.n
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if c := m.combinations[key]; c != nil {
+		return c
+	}
+	if len(m.combinations) >= maxDims {
+		clear(m.combinations)
+	}
+	m.last++
+	c := &dimTags{n: m.last, values: values}
+	for i, v := range values {
+		if v == nil {
+			continue
+		}
+		name := dimensions[i].metric
+		c.version.set(name, v)
+		if v.n > 0 && (name != tagEnv || !m.envTag) {
+			c.tags = append(c.tags, v.tag)
+		}
+	}
+	c.tags = slices.Clip(c.tags)
+	c.used.Store(m.clock.now())
+	m.combinations[key] = c
+	return c
+}
+
+// reduced returns a combination with fewer values.
+func (m *meter) reduced(d detail, c *dimTags) *dimTags {
+	if d == detailClosed && c != nil {
+		return m.other
+	}
+	if c != nil {
+		if v := c.vital.Load(); v != nil {
+			return v
+		}
+	}
+	var values [len(dimensions)]*tagValue
+	for i, dim := range dimensions {
+		switch {
+		case dim.metric == "":
+		case d == detailVital && isVital(dim.metric):
+			values[i] = c.values[i]
+		default:
+			values[i] = m.tagSets[dim.metric].other
+		}
+	}
+	out := m.combination(values)
+	if c != nil {
+		c.vital.Store(out)
 	}
 	return out
 }
 
+// forgetDims forgets combinations that were not used for some time.
+func (m *meter) forgetDims(now int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.dims, func(_ dims, t *resolvedDims) bool { return now-t.checked.Load() >= ageEvery })
+	maps.DeleteFunc(m.combinations, func(_ [len(dimensions)]uint32, c *dimTags) bool { return now-c.used.Load() >= ageEvery })
+}
+
 func (m *meter) count(id countID, n int64, dims *dimTags, values ...string) {
+	if n > 0 {
+		own := m.counts[id].ownOf(values)
+		m.add(id, n, dims, &own)
+	}
+}
+
+// add adds to a count whose own tags have been looked up.
+func (m *meter) add(id countID, n int64, dims *dimTags, own *ownValues) {
 	if n <= 0 {
 		return
 	}
-	in := &m.counts[id]
-	buf, tags, key := m.tags(in, dims, values)
-	defer m.buffers.Put(buf)
+	name, tags := m.counts[id].add(dims, own, float64(n))
 	if m.statsd != nil {
-		_ = m.statsd.Count(in.name, n, tags, 1) // only a closed client returns errors
-	}
-	if in.family != nil {
-		in.family.add(key, float64(n))
+		_ = m.statsd.Count(name, n, tags, 1) // only a closed client returns errors
 	}
 }
 
 // begin shows a count at 0 on the page for Prometheus, so that its first increase is one.
 func (m *meter) begin(id countID, values ...string) {
-	if in := &m.counts[id]; in.family != nil {
-		buf, _, key := m.tags(in, nil, values)
-		defer m.buffers.Put(buf)
-		in.family.add(key, 0)
-	}
+	f := m.counts[id]
+	own := f.ownOf(values)
+	f.add(nil, &own, 0)
 }
 
 func (m *meter) gauge(id gaugeID, v float64, values ...string) {
 	if !m.finite(v) {
 		return
 	}
-	in := &m.gauges[id]
-	buf, tags, key := m.tags(in, nil, values)
-	defer m.buffers.Put(buf)
-	if m.statsd != nil {
-		_ = m.statsd.Gauge(in.name, v, tags, 1)
-	}
-	if in.family != nil && !in.family.set(key, v) {
+	f := m.gauges[id]
+	own := f.ownOf(values)
+	if !f.set(&own, v) && m.prometheus != nil {
 		m.drops.add(SinkPrometheus, "too_many_series", 1)
+	}
+	if m.statsd != nil {
+		name, tags := f.tagsOf(nil, &own)
+		_ = m.statsd.Gauge(name, v, tags, 1)
 	}
 }
 
 // unset forgets a gauge. DogStatsD's client forgets each when it has sent it.
 func (m *meter) unset(id gaugeID, values ...string) {
-	in := &m.gauges[id]
-	if in.family == nil {
-		return
-	}
-	buf, _, key := m.tags(in, nil, values)
-	defer m.buffers.Put(buf)
-	in.family.retain(func(k seriesKey) bool { return k != key })
+	f := m.gauges[id]
+	own := f.ownOf(values)
+	key := keyOf(nil, &own)
+	f.retain(func(k seriesKey) bool { return k != key })
 }
 
 // partitions forgets the gauges of all partitions but these.
 func (m *meter) partitions(held []int) {
-	if m.prometheus == nil {
-		return
-	}
-	numbers := map[int32]bool{}
+	numbers := map[uint32]bool{}
 	for _, id := range held {
 		numbers[m.tagSets[tagPartition].tag(strconv.Itoa(id)).n] = true
 	}
 	for i := range m.gauges {
 		if slices.Equal(gauges[i].Tags, []string{tagPartition}) {
-			m.gauges[i].family.retain(func(k seriesKey) bool { return numbers[k.own[0]] })
+			m.gauges[i].retain(func(k seriesKey) bool { return numbers[k.own[0]] })
 		}
 	}
 }
 
 func (m *meter) distribution(id distributionID, v float64, dims *dimTags, values ...string) {
+	own := m.distributions[id].ownOf(values)
+	m.observe(id, v, dims, &own)
+}
+
+// observe records a value of a distribution whose own tags have been looked up.
+func (m *meter) observe(id distributionID, v float64, dims *dimTags, own *ownValues) {
 	if !m.finite(v) {
 		return
 	}
-	in := &m.distributions[id]
-	buf, tags, key := m.tags(in, dims, values)
-	defer m.buffers.Put(buf)
+	name, tags := m.distributions[id].observe(dims, own, v)
 	if m.statsd != nil {
-		_ = m.statsd.Distribution(in.name, v, tags, 1)
-	}
-	if in.family != nil {
-		in.family.observe(key, v)
+		_ = m.statsd.Distribution(name, v, tags, 1)
 	}
 }
 
-// score records a score: for DogStatsD in the metric of its evaluator, for Prometheus in
-// one with a label for it.
-func (m *meter) score(evaluator string, v float64, dims *dimTags) {
-	if evaluator == "" || !m.finite(v) {
-		return
+// verdict records one verdict, with its weight, and with its score if it is decided: for
+// DogStatsD in the metric of its evaluator, for Prometheus in one with a label for it. It
+// looks the evaluator up once.
+func (m *meter) verdict(v *eval.Verdict, w int64, dims *dimTags) {
+	own := m.counts[countEvaluations].ownOf([]string{v.Eval, v.Outcome.String()})
+	m.add(countEvaluations, 1, dims, &own)
+	m.add(countWeighted, w, dims, &own)
+	if v.Outcome.Decided() && v.Eval != "" {
+		m.observe(distributionScore, v.Score, dims, &ownValues{own[0]})
 	}
-	if m.statsd != nil {
-		name := scorePrefix + overflowValue
-		if tag := m.names.tag(evaluator); tag.n != otherNumber {
-			name = m.names.numbered(tag.n)
-		}
-		_ = m.statsd.Distribution(name, v, dims.tags, 1)
-	}
-	if f := m.distributions[distributionScore].family; f != nil {
-		f.observe(seriesKey{dims: dims.combination, own: [maxOwnTags]int32{m.tagSets[tagEval].tag(evaluator).n}}, v)
-	}
-}
-
-// maxOwnTags is the largest number of tags that a metric has besides the dimensions.
-const maxOwnTags = 3
-
-// tagBuffer has room for the longest list of tags.
-type tagBuffer [len(dimensions) + maxOwnTags]string
-
-// tags returns the dimensions and the metric's own tags, in the order of the table:
-// DogStatsD identifies a time series by its tags in order. They are in a buffer that can be
-// reused after sending, because the client aggregates every type that is sent here, and
-// copies the tags that it keeps. The key is that of the series for Prometheus.
-func (m *meter) tags(in *instrument, dims *dimTags, values []string) (*tagBuffer, []string, seriesKey) {
-	buf, _ := m.buffers.Get().(*tagBuffer)
-	if buf == nil {
-		buf = new(tagBuffer)
-	}
-	tags, key := buf[:0], seriesKey{}
-	if dims != nil {
-		tags, key.dims = append(tags, dims.tags...), dims.combination
-	} else if m.ownEnv != "" {
-		tags = append(tags, m.ownEnv)
-	}
-	for i, set := range in.own[:min(len(in.own), len(values))] {
-		if tag := set.tag(values[i]); tag.n > 0 {
-			tags, key.own[i] = append(tags, tag.tag), tag.n
-		}
-	}
-	return buf, tags, key
 }
 
 // finite reports whether v is a finite number, and counts it as dropped if not,
@@ -305,18 +399,4 @@ func (m *meter) finite(v float64) bool {
 		return false
 	}
 	return true
-}
-
-// overflows returns the number of values that became "other", by tag key.
-func (m *meter) overflows() map[string]int64 {
-	out := map[string]int64{}
-	for key, g := range m.tagSets {
-		if n := g.overflows.Load(); n > 0 {
-			out[key] = n
-		}
-	}
-	if n := m.names.overflows.Load(); n > 0 {
-		out[m.names.key] = n
-	}
-	return out
 }

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func TestDimensionsFollowEnvelope(t *testing.T) {
 // and nothing keeps the prompt.
 func TestLongDimensionsAreForgotten(t *testing.T) {
 	t.Parallel()
-	m := newMeter(target{}, 200, &drops{}, slog.New(slog.DiscardHandler))
+	m := newMeter(target{}, limits{200, 2000}, &drops{}, slog.New(slog.DiscardHandler))
 	prompt := strings.Repeat("x", maxValueLength+1)
 	for range 2 {
 		if got := m.dimsOf(&event.Event{PromptVersion: prompt}).tags; !slices.Equal(got, []string{"prompt_version:" + prompt[:maxValueLength]}) {
@@ -58,14 +59,53 @@ func TestEnvOfTheWorkersOwnMetrics(t *testing.T) {
 		{"of the configuration", target{env: "Prod"}, []string{"env:prod", "eval:e"}},
 		{"of the client", target{env: "prod", envTag: true}, []string{"eval:e"}},
 	} {
-		m := newMeter(test.to, 200, &drops{}, slog.New(slog.DiscardHandler))
-		if _, got, _ := m.tags(&m.counts[countCases], nil, []string{"e"}); !slices.Equal(got, test.want) {
+		m := newMeter(test.to, limits{200, 2000}, &drops{}, slog.New(slog.DiscardHandler))
+		cases := m.counts[countCases]
+		own := cases.ownOf([]string{"e"})
+		if _, got := cases.add(nil, &own, 1); !slices.Equal(got, test.want) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
-	m := newMeter(target{env: "prod"}, 200, &drops{}, slog.New(slog.DiscardHandler))
+	m := newMeter(target{env: "prod"}, limits{200, 2000}, &drops{}, slog.New(slog.DiscardHandler))
 	dims := m.dimsOf(&event.Event{Environment: "staging"})
-	if _, got, _ := m.tags(&m.counts[countRequests], dims, nil); !slices.Equal(got, []string{"env:staging"}) {
+	if _, got := m.counts[countRequests].add(dims, &ownValues{}, 1); !slices.Equal(got, []string{"env:staging"}) {
 		t.Errorf("an event's own environment: %q", got)
+	}
+}
+
+// TestCachedTagsFollowPlaces: an event whose tags are cached is called other from when its
+// version has lost its place, and by its name from when it has one again.
+func TestCachedTagsFollowPlaces(t *testing.T) {
+	t.Parallel()
+	m := newMeter(target{}, limits{20, 2000}, &drops{}, slog.New(slog.DiscardHandler))
+	name := func(version string) string {
+		return strings.TrimPrefix(m.dimsOf(&event.Event{PromptVersion: version}).tags[0], "prompt_version:")
+	}
+	for i := range 20 {
+		name(fmt.Sprint(i))
+	}
+	m.clock.seconds.Store(1)
+	// All new versions of the budget but two, then the two, and then it is used up.
+	for i := range 8 {
+		if v := fmt.Sprint("v", i); name(v) != v {
+			t.Errorf("a new version is called %s", name(v))
+		}
+	}
+	if a, b, c := name("new a"), name("new b"), name("new c"); a != "new_a" || b != "new_b" || c != "other" {
+		t.Fatalf("three new versions are called %s, %s and %s", a, b, c)
+	}
+	for version, want := range map[string]string{"8": "other", "9": "other", "10": "10", "new c": "other"} {
+		if got := name(version); got != want {
+			t.Errorf("%s is called %s, want %s", version, got, want)
+		}
+	}
+	if got := m.tagOverflows()["prompt_version"]; got != 4 {
+		t.Errorf("%d values became other, want 4: one for each event", got)
+	}
+	m.clock.seconds.Store(1 + idleAfter)
+	for _, version := range []string{"new c", "8"} {
+		if got := name(version); got == "other" {
+			t.Errorf("%s is called other though places are idle", version)
+		}
 	}
 }

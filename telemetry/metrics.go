@@ -38,9 +38,30 @@ func (m *Metric) hasDims() bool {
 
 // Tags that more than the table names.
 const (
+	tagEnv       = "env"
 	tagEval      = "eval"
 	tagPartition = "partition"
 )
+
+// isClosed reports whether the values of a tag are the program's own: they are few, whatever
+// applications write.
+func isClosed(key string) bool {
+	switch key {
+	case "completed", "field", "kind", "metric", "mode", "outcome", "reason", "sink", "source", "tag", tagPartition:
+		return true
+	}
+	return false
+}
+
+// isVital reports whether a tag keeps its value when its metric has no room for a series with
+// all tags.
+func isVital(key string) bool {
+	switch key {
+	case tagEnv, "prompt_name", "prompt_version", tagEval:
+		return true
+	}
+	return isClosed(key)
+}
 
 // ScoreMetric is the name of the scores of all evaluators in the table.
 const ScoreMetric = scorePrefix + "<name>"
@@ -110,6 +131,8 @@ const (
 	countDropped
 	countCases
 	countReloads
+	countTagsOverflowed
+	countSeriesOverflowed
 	numCounts
 )
 
@@ -193,12 +216,22 @@ var counts = [numCounts]Metric{
 	},
 	countCases:   {"evalworker.cases", TypeCount, "", []string{"eval"}, "Failures newly recorded as cases. eval is several when a report has more failures than were new."},
 	countReloads: {"evalworker.reloads", TypeCount, "", []string{"outcome"}, "Reloads of the configuration; outcome is applied or refused. A refused one leaves the old in place."},
+	countTagsOverflowed: {
+		"evalworker.tags_overflowed", TypeCount, "",
+		[]string{"tag"},
+		"Values of a tag that were recorded as other, because the tag has max_tag_values others that are in use: once an event for a tag of dims, else once a metric.",
+	},
+	countSeriesOverflowed: {
+		"evalworker.series_overflowed", TypeCount, "",
+		[]string{"metric"},
+		"What was recorded with tags other, because the metric has max_series series that are in use. Sums over the metric stay exact.",
+	},
 }
 
 var gauges = [numGauges]Metric{
-	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{tagPartition}, "Messages between the committed offset and the end of the partition, as Kafka's own tools count them. One slow event holds it up. Not sent while it is not known."},
-	gaugeUnfinished:     {"evalworker.unfinished", TypeGauge, "message", []string{tagPartition}, "Messages of the partition that are not finished: not read yet, or in flight. One slow event counts as one. Not sent while it is not known."},
-	gaugeOldestAge:      {"evalworker.oldest_age_seconds", TypeGauge, "second", []string{tagPartition}, "Age of the oldest message of the partition that is not finished, by the time of its record: the lag in seconds. 0 when all are finished, or when the publisher's clock is ahead. Not sent while it is not known."},
+	gaugeLag:            {"evalworker.lag", TypeGauge, "message", []string{tagPartition}, "Messages between the committed offset and the end of the partition, as Kafka's own tools count them. One slow event holds it up. Not sent while it is not known: the partition cannot be read, or no broker has said for 30 seconds where it ends."},
+	gaugeUnfinished:     {"evalworker.unfinished", TypeGauge, "message", []string{tagPartition}, "Messages of the partition that are not finished: not read yet, or in flight. One slow event counts as one. Not sent while it is not known, as for evalworker.lag."},
+	gaugeOldestAge:      {"evalworker.oldest_age_seconds", TypeGauge, "second", []string{tagPartition}, "Age of the oldest message of the partition that is not finished, by the time of its record: the lag in seconds. 0 when all are finished, or when the publisher's clock is ahead. While the partition cannot be read it grows: from when it was last read to its end, or from when the worker took it over, if it has never read it. Not sent by a worker that is not in the group."},
 	gaugeUnaccounted:    {"evalworker.unaccounted", TypeGauge, "event", nil, "Events that were consumed and have no end while nothing is in flight. Anything but 0 is a fault of this program: docs/architecture.md says what to do."},
 	gaugeInflight:       {"evalworker.inflight", TypeGauge, "event", nil, "Events in flight."},
 	gaugeQueue:          {"evalworker.queue", TypeGauge, "", nil, "Reports that wait to be sent."},
@@ -258,8 +291,8 @@ Generated from the table in the package telemetry. Do not edit.
 left out. Every metric also carries ` + "`service` and `version`" + `. Where DD_ENV is set, it is the ` + "`env`" + ` of every metric;
 otherwise ` + "`env`" + ` is the event's environment, and ` + "`datadog.env`" + ` for events that have none and for metrics without dims.
 
-Tag values are lower case, at most 200 bytes, of letters and digits of any script and ` + "`_ . / - :`" + `. The first
-` + "`max_tag_values`" + ` values of a key keep their names; later ones become ` + "`other`" + `, and the log says so once a key.
+Tag values are lower case, at most 200 bytes, of letters and digits of any script and ` + "`_ . / - :`" + `. Values of a tag and
+series of a metric are [bounded](#bounds); more become ` + "`other`" + `.
 
 Distributions send every value, so sums are exact. Enable percentiles in Datadog for those that need them.
 
@@ -269,8 +302,7 @@ it was published. Counts of requests as they were sampled would overstate errors
 
 **Prometheus** has the same metrics on ` + "`/metrics`" + ` of the health server: dots are underscores, counts end in ` + "`_total`" + `, distributions are
 histograms, ` + "`llm.eval.<name>`" + ` is ` + "`llm_eval_score{eval=\"<name>\"}`" + `, and labels are the tags, empty when not known. ` + "`target_info`" + ` has
-service, version and env of the worker. A count or gauge has at most ` + fmt.Sprint(maxSeries) + ` series, a histogram ` + fmt.Sprint(maxHistograms) + `; what is more is recorded for the labels
-` + "`other`" + `. Beside them are ` + "`go_*` and `process_*`" + ` of Prometheus' library.
+service, version and env of the worker. Beside them are ` + "`go_*` and `process_*`" + ` of Prometheus' library.
 
 | metric | type | unit | tags | meaning |
 |---|---|---|---|---|
@@ -284,7 +316,45 @@ service, version and env of the worker. A count or gauge has at most ` + fmt.Spr
 	for i := range distributions {
 		fmt.Fprintf(&b, "| %s | %s |\n", prometheusName(&distributions[i]), strings.Trim(fmt.Sprint(bounds[i]), "[]"))
 	}
+	b.WriteString(boundsDoc())
 	return b.Bytes()
+}
+
+// boundsDoc says what bounds values of tags and series.
+func boundsDoc() string {
+	return `
+## Bounds
+
+**Values of a tag.** A tag has ` + "`datadog.max_tag_values`" + ` places (200). A value that has one keeps its name, others are recorded as ` + "`other`" + `.
+
+- A place becomes free when its value was not used for ` + fmt.Sprint(forgetAfter/3600) + ` hours.
+- When none is free, a value takes the one that was not used for longest, if that is ` + fmt.Sprint(idleAfter/60) + ` minutes.
+- When all were used since, a value that is new takes it all the same, so a version that is being released has a name. There is a budget for
+  that: as many an hour as there are places, half of them at once. The value that lost its place gets one again when one is idle.
+- For ` + fmt.Sprint(idleAfter/60) + ` minutes after a value had to become ` + "`other`" + `, a new one gets an idle place with its second event, not its first. So an id in
+  every ` + "`prompt_version`" + ` uses up the budget and no more.
+
+So names follow from the last hours: workers that see the same events name the same values, whenever they were started, as long as no more are
+in use than there are places. Tags whose values are evalworker's own, such as ` + "`outcome`" + `, keep all of them.
+
+**Series of a metric.** A metric has ` + "`datadog.max_series`" + ` combinations of tags at a time (2,000), in DogStatsD as in Prometheus; all ` + "`llm.eval.<name>`" + `
+are one metric here, and a gauge may have ` + fmt.Sprint(maxOfOurs) + `. Three quarters are for combinations of all tags. When they are in use, a further one is recorded with ` + "`other`" + ` in all
+tags but ` + codeList(vitalKeys()) + ` and evalworker's own; when the last quarter is in use too, in all but the latter. Nothing is left out: **sums over a
+metric are exact**. Combinations that were not used for ` + fmt.Sprint(idleAfter/60) + ` minutes go when a value of theirs has lost its place, and when there is no room.
+
+What became ` + "`other`" + ` is in ` + "`evalworker.tags_overflowed` and `evalworker.series_overflowed`" + ` and on ` + "`/statusz`" + `, and the log says so once an hour a tag or metric.
+
+**When a series goes**, it gets no more points in Datadog; DogStatsD's client keeps nothing beyond the two seconds between two packets. Datadog bills a
+series for the hours in which it has points. Where places change hands as fast as they may, that is up to nine times ` + "`max_tag_values`" + ` names and
+seven times ` + "`max_series`" + ` in an hour. In Prometheus a series has not changed for longer than the five minutes for which Prometheus looks back, so its
+last value has been read when it goes. The sum of a counter over one page may therefore fall; that of its rates does not. One that comes back starts at 0,
+as counters do when a worker restarts; what it has at its first scrape is no increase for Prometheus, as with any new series.
+`
+}
+
+// vitalKeys are the tags that applications fill and that keep their values longest.
+func vitalKeys() []string {
+	return slices.DeleteFunc(dimsAnd(tagEval), func(key string) bool { return !isVital(key) })
 }
 
 func tagsDoc(keys []string) string {

@@ -88,8 +88,13 @@ func fill(v reflect.Value) {
 // TestTableIsComplete: every metric that is sent is in the table with its type and
 // tags, and every metric in the table is sent.
 func TestTableIsComplete(t *testing.T) {
-	s := start(t, func(c *telemetry.Config) { c.RequestMetrics = true })
+	s := start(t, func(c *telemetry.Config) { c.RequestMetrics, c.MaxSeries = true, 100 })
 	everything(s.Telemetry, func(v string) string { return v })
+	s.Report(report(func(r *eval.Report) { // too many evaluators for a tag, and for a metric
+		for i := range 300 {
+			r.Verdicts = append(r.Verdicts, verdict(fmt.Sprint("judge", i), eval.TypeLLMJudge, eval.OutcomePass, 1))
+		}
+	}))
 	s.end(t)
 
 	table := map[string]telemetry.Metric{}

@@ -242,10 +242,10 @@ func (t *Telemetry) Stats() Stats {
 			eval.DispositionSampledOut:   t.events.sampledOut.total.Load(),
 			eval.DispositionDeadLettered: t.events.deadLettered.total.Load(),
 		},
-		Drops: t.drops.snapshot(), TagOverflow: t.meter.overflows(),
+		Drops: t.drops.snapshot(), TagOverflow: t.meter.tagOverflows(), SeriesOverflow: t.meter.seriesOverflows(),
 	}
 	if x := t.meter.prometheus; x != nil {
-		s.Prometheus = &PrometheusStats{Series: x.series(), Folded: x.folded.Load()}
+		s.Prometheus = &PrometheusStats{Series: x.series()}
 	}
 	return s
 }

@@ -54,7 +54,7 @@ func (x *exposition) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		buf = new([]byte)
 	}
 	defer x.buffers.Put(buf)
-	for _, f := range x.families {
+	for f := range x.meter.families() {
 		*buf = f.append((*buf)[:0], open)
 		if _, err := w.Write(*buf); err != nil {
 			return

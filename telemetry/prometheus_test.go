@@ -438,8 +438,8 @@ func TestLostPartitions(t *testing.T) {
 	}
 }
 
-// TestSeriesAreBounded: beyond the bound values are recorded for the labels other, so that
-// sums stay right; the page of state says how many, and the log says so once a metric.
+// TestSeriesAreBounded: beyond the bound values are recorded with fewer labels, so that
+// sums stay right; a metric and the page of state say how many.
 func TestSeriesAreBounded(t *testing.T) {
 	t.Parallel()
 	const n = 150 // of each of two labels: 22,500 combinations
@@ -455,18 +455,22 @@ func TestSeriesAreBounded(t *testing.T) {
 	if dropped := stats.Dropped(telemetry.SinkReports); dropped != 0 {
 		t.Fatalf("%d reports were dropped", dropped)
 	}
-	for name, most := range map[string]int{"llm_eval_count_total": 5000, "llm_eval_score": 2000} {
-		if got := len(p[name].GetMetric()); got > most+1 || got < most {
-			t.Errorf("%s has %d series, want %d and other", name, got, most)
+	// Three quarters of 2,000 have all labels, and each version keeps its name with both evaluators.
+	for _, name := range []string{"llm_eval_count_total", "llm_eval_score"} {
+		if got, want := len(p[name].GetMetric()), 1500+2*n; got != want {
+			t.Errorf("%s has %d series, want %d", name, got, want)
+		}
+		if got := len(p.find(name, "feature=other", "model=other", "provider=other", "tenant_tier=other", "env=staging", "prompt_name=returns", "eval=safety")); got != n {
+			t.Errorf("%s: %d versions keep their names, want %d", name, got, n)
 		}
 	}
 	if got := p.sum("llm_eval_count_total"); got != 2*n*n {
-		t.Errorf("llm_eval_count_total = %v, want %d: folding loses nothing", got, 2*n*n)
+		t.Errorf("llm_eval_count_total = %v, want %d: nothing is lost", got, 2*n*n)
 	}
-	if got := p.find("llm_eval_count_total", "feature=other", "prompt_version=other", "eval=other"); len(got) != 1 {
-		t.Errorf("%d series of other", len(got))
+	if got, want := p.sum("evalworker_series_overflowed_total", "metric=llm.eval.count"), 2.0*n*n-1500; got != want || float64(stats.SeriesOverflow["llm.eval.count"]) != want {
+		t.Errorf("evalworker_series_overflowed_total = %v, on the page of state %d; want %v", got, stats.SeriesOverflow["llm.eval.count"], want)
 	}
-	if stats.Prometheus.Folded == 0 || stats.Prometheus.Series < 7000 {
+	if stats.Prometheus.Series < 3*1800 {
 		t.Errorf("stats = %+v", stats.Prometheus)
 	}
 	seen := map[string]bool{}

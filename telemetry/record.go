@@ -53,13 +53,8 @@ func (c *recorder) report(r *eval.Report) {
 }
 
 func (c *recorder) verdict(r *eval.Report, v *eval.Verdict, dims *dimTags, u float64) {
-	outcome := v.Outcome.String()
-	c.meter.count(countEvaluations, 1, dims, v.Eval, outcome)
 	w := c.weight(v.Probability, u)
-	c.meter.count(countWeighted, w, dims, v.Eval, outcome)
-	if v.Outcome.Decided() {
-		c.meter.score(v.Eval, v.Score, dims)
-	}
+	c.meter.verdict(v, w, dims)
 	if v.Type == eval.TypeJSONSchema {
 		if valid, known := jsonValid(v); known {
 			schema := schemaOf(r.Event, v)

@@ -88,7 +88,7 @@ func (c *capture) Close() error { return nil }
 
 func newTestRecorder(to target, maxValues int) (*recorder, *capture, *drops) {
 	out, d := newCapture(), &drops{}
-	m := newMeter(to, maxValues, d, slog.New(slog.DiscardHandler))
+	m := newMeter(to, limits{maxValues, 2000}, d, slog.New(slog.DiscardHandler))
 	m.statsd = out
 	return &recorder{
 		meter: m, drops: d, random: rand.New(rand.NewPCG(1, 1)), requests: true, //nolint:gosec // a test

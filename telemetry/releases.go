@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"math"
 	"time"
 
 	"github.com/DataDog/datadog-go/v5/statsd"
@@ -11,8 +12,7 @@ const (
 	// releaseQuiet is the time after the start in which versions are only remembered: all of
 	// them are new to the worker then.
 	releaseQuiet = 10 * time.Minute
-	// maxVersions bounds the versions that are remembered. When there are as many, further
-	// ones are no releases.
+	// maxVersions bounds the versions and prompts that are remembered.
 	maxVersions = 4096
 	// releaseBurst events may come at once, and one each releaseEvery after that: an
 	// application that puts an id in prompt_version releases with each request.
@@ -20,19 +20,20 @@ const (
 	releaseEvery = time.Minute
 )
 
-// promptVersion is one version of a prompt in an environment, by the numbers of the tags'
-// values; 0 stands for none, and otherNumber for one of many.
-type promptVersion struct{ env, name, version int32 }
+// promptVersion is one version of a prompt in an environment, by the tags' values; empty
+// for none, and for other in place of a name or version.
+type promptVersion struct{ env, name, version string }
 
-// set sets the number that belongs to a tag, if it is one of the three.
-func (v *promptVersion) set(tag string, n int32) {
-	switch tag {
-	case "env":
-		v.env = n
-	case "prompt_name":
-		v.name = n
-	case "prompt_version":
-		v.version = n
+// set sets the value that belongs to a tag, if it is one of the three.
+func (v *promptVersion) set(tag string, to *tagValue) {
+	switch {
+	case tag == tagEnv:
+		v.env = to.text
+	case to.n == otherNumber:
+	case tag == "prompt_name":
+		v.name = to.text
+	case tag == "prompt_version":
+		v.version = to.text
 	}
 }
 
@@ -40,35 +41,53 @@ func (v *promptVersion) set(tag string, n int32) {
 // goroutine uses it.
 type releases struct {
 	started time.Time
-	// seen has each version, and with version 0 each prompt.
-	seen    map[promptVersion]struct{}
+	// seen has each version, and with an empty version each prompt, and the second in which
+	// it was last looked up.
+	seen    map[promptVersion]int64
 	allowed *rate.Limiter
 }
 
 func newReleases() *releases {
-	return &releases{started: time.Now(), seen: map[promptVersion]struct{}{}, allowed: rate.NewLimiter(rate.Every(releaseEvery), releaseBurst)}
+	return &releases{started: time.Now(), seen: map[promptVersion]int64{}, allowed: rate.NewLimiter(rate.Every(releaseEvery), releaseBurst)}
 }
 
 // notice reports whether a request is the first of a version that its prompt did not have
 // before: not the first version of the prompt, and none of the first minutes. It says so
-// once a version.
-func (r *releases) notice(v promptVersion) bool {
-	if v.name <= otherNumber || v.version <= otherNumber {
+// once a version. A version that is in use is looked up once an hour.
+func (r *releases) notice(dims *dimTags, now int64) bool {
+	v := dims.version
+	if v.name == "" || v.version == "" || dims.noticed != 0 && now-dims.noticed < ageEvery {
 		return false
 	}
-	if _, known := r.seen[v]; known || len(r.seen) >= maxVersions {
-		return false
-	}
+	dims.noticed = max(1, now)
+	_, known := r.seen[v]
 	prompt := promptVersion{env: v.env, name: v.name}
 	_, hadOthers := r.seen[prompt]
-	r.seen[prompt], r.seen[v] = struct{}{}, struct{}{}
-	return hadOthers && time.Since(r.started) >= releaseQuiet
+	r.note(prompt, now)
+	r.note(v, now)
+	return !known && hadOthers && time.Since(r.started) >= releaseQuiet
+}
+
+// note remembers a version or prompt, if need be in place of the one that was not looked up
+// for longest; of several, of a version rather than a prompt.
+func (r *releases) note(v promptVersion, now int64) {
+	if _, known := r.seen[v]; !known && len(r.seen) >= maxVersions {
+		var oldest promptVersion
+		least := int64(math.MaxInt64)
+		for k, at := range r.seen {
+			if at < least || at == least && oldest.version == "" {
+				oldest, least = k, at
+			}
+		}
+		delete(r.seen, oldest)
+	}
+	r.seen[v] = now
 }
 
 // release sends an event when a request is the first of a new version of its prompt. It is
 // for people who look at a graph, so it goes to Datadog alone.
 func (c *recorder) release(dims *dimTags) {
-	if c.meter.statsd == nil || !c.releases.notice(dims.version) {
+	if c.meter.statsd == nil || !c.releases.notice(dims, c.meter.clock.now()) {
 		return
 	}
 	if !c.releases.allowed.Allow() {
@@ -76,16 +95,13 @@ func (c *recorder) release(dims *dimTags) {
 		return
 	}
 	v := dims.version
-	value := func(key string, n int32) string { return c.meter.tagSets[key].numbered(n) }
-	name, version := value("prompt_name", v.name), value("prompt_version", v.version)
-	tags := []string{"evalworker_event:prompt_release", "prompt_name:" + name, "prompt_version:" + version}
-	env := value("env", v.env)
-	if env != "" && !c.meter.envTag {
-		tags = append(tags, "env:"+env)
+	tags := []string{"evalworker_event:prompt_release", "prompt_name:" + v.name, "prompt_version:" + v.version}
+	if v.env != "" && !c.meter.envTag {
+		tags = append(tags, "env:"+v.env)
 	}
 	_ = c.meter.statsd.Event(&statsd.Event{
-		Title:          "Prompt " + name + ": version " + version,
-		Text:           "The first request with version " + version + " of prompt " + name + " has been evaluated.",
-		AggregationKey: "prompt_release:" + env + ":" + name, AlertType: statsd.Info, Tags: tags,
+		Title:          "Prompt " + v.name + ": version " + v.version,
+		Text:           "The first request with version " + v.version + " of prompt " + v.name + " has been evaluated.",
+		AggregationKey: "prompt_release:" + v.env + ":" + v.name, AlertType: statsd.Info, Tags: tags,
 	})
 }

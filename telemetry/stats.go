@@ -29,15 +29,15 @@ type Stats struct {
 	Drops         []Drop                     `json:"drops"`
 	// TagOverflow counts the values that became "other", by tag key.
 	TagOverflow map[string]int64 `json:"tag_overflow,omitempty"`
-	Prometheus  *PrometheusStats `json:"prometheus,omitempty"`
+	// SeriesOverflow counts what was recorded with tags "other", because its metric has too
+	// many series, by metric.
+	SeriesOverflow map[string]int64 `json:"series_overflow,omitempty"`
+	Prometheus     *PrometheusStats `json:"prometheus,omitempty"`
 }
 
 // PrometheusStats is what is kept for Prometheus.
 type PrometheusStats struct {
 	Series int `json:"series"` // a histogram is one
-	// Folded values were recorded for the labels other, because their metric has too many
-	// series.
-	Folded int64 `json:"folded"`
 }
 
 // Drop counts what one sink lost for one reason.

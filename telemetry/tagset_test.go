@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -77,17 +78,11 @@ func FuzzClean(f *testing.F) {
 	})
 }
 
-// TestTagSetBounds: the first values keep their names, later ones share one, and the
-// log says so once.
+// TestTagSetBounds: the first values of a moment keep their names, later ones share one, and
+// are counted.
 func TestTagSetBounds(t *testing.T) {
 	t.Parallel()
-	logged := 0
-	g := newTagSet("feature", 3, sanitizeValue, func(key string) {
-		logged++
-		if key != "feature" {
-			t.Errorf("overflow of %q", key)
-		}
-	})
+	g := newTagSet("feature", 3, sanitizeValue, newClock())
 	distinct := map[string]bool{}
 	for i := range 1000 {
 		distinct[g.tag(fmt.Sprintf("f%d", i)).tag] = true
@@ -95,8 +90,8 @@ func TestTagSetBounds(t *testing.T) {
 	if len(distinct) != 4 || !distinct["feature:other"] || !distinct["feature:f2"] {
 		t.Errorf("tags = %v, want three names and other", distinct)
 	}
-	if logged != 1 || g.overflows.Load() != 997 {
-		t.Errorf("logged %d times, counted %d; want 1 and 997", logged, g.overflows.Load())
+	if got := g.overflow.total.Load(); got != 997 {
+		t.Errorf("counted %d, want 997", got)
 	}
 	if got := g.tag("F1").tag; got != "feature:f1" {
 		t.Errorf("another spelling of a known value = %q", got)
@@ -104,7 +99,7 @@ func TestTagSetBounds(t *testing.T) {
 	if g.tag("").tag != "" || g.value("") != "" || g.value("f0") != "f0" {
 		t.Error("empty and known values are wrong")
 	}
-	if n := len(g.tags); n > 4*3 {
+	if n := len(g.spellings); n > 4*3 {
 		t.Errorf("%d spellings are remembered", n)
 	}
 }
@@ -113,20 +108,20 @@ func TestTagSetBounds(t *testing.T) {
 // memory.
 func TestTagSetSpellings(t *testing.T) {
 	t.Parallel()
-	g := newTagSet("tool", 2, sanitizeValue, func(string) { t.Error("overflow") })
+	g := newTagSet("tool", 2, sanitizeValue, newClock())
 	for i := range 100 {
 		if got := g.tag("a" + string(rune(0x2600+i))).tag; got != "tool:a_" {
 			t.Fatalf("tag = %q", got)
 		}
 	}
-	if values := len(g.values) - 2; len(g.tags) > 8 || values != 1 { // all but none and other
-		t.Errorf("%d spellings of %d values", len(g.tags), values)
+	if values, overflows := len(g.values), g.overflow.total.Load(); len(g.spellings) > 8 || values != 1 || overflows != 0 {
+		t.Errorf("%d spellings of %d values, %d overflows", len(g.spellings), values, overflows)
 	}
 }
 
 func TestTagSetConcurrent(t *testing.T) {
 	t.Parallel()
-	g := newTagSet("k", 5, sanitizeValue, func(string) {})
+	g := newTagSet("k", 5, sanitizeValue, newClock())
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	distinct := map[string]bool{}
@@ -143,5 +138,172 @@ func TestTagSetConcurrent(t *testing.T) {
 	wg.Wait()
 	if len(distinct) != 6 {
 		t.Errorf("%d distinct tags, want 5 and other", len(distinct))
+	}
+}
+
+// places is a set whose clock a test moves.
+type places struct {
+	*tagSet
+	seconds int64
+}
+
+func newPlaces(limit int) *places {
+	c := newClock()
+	return &places{tagSet: newTagSet("prompt_version", limit, sanitizeValue, c)}
+}
+
+// after moves the clock on.
+func (p *places) after(d time.Duration) {
+	p.seconds += int64(d / time.Second)
+	p.clock.seconds.Store(p.seconds)
+}
+
+// use uses a value as an event does, and returns its name.
+func (p *places) use(value string) string {
+	v := p.tag(value)
+	v.touch(p.seconds)
+	return v.text
+}
+
+// TestUnusedValuesFreeTheirPlaces: hours after its last use a value has no place and nothing
+// remembers it, and what is in use keeps its place.
+func TestUnusedValuesFreeTheirPlaces(t *testing.T) {
+	t.Parallel()
+	p := newPlaces(5)
+	for _, v := range []string{"1", "2", "3", "4", "5"} {
+		p.use(v)
+	}
+	if got := p.use("6"); got != "other" {
+		t.Fatalf("a sixth value of five is called %s", got)
+	}
+	for range 2 {
+		p.after(forgetAfter / 2 * time.Second)
+		p.use("5")
+	}
+	p.age(p.seconds)
+	if len(p.values) != 1 || len(p.spellings) != 1 || p.values["5"] == nil {
+		t.Errorf("places are held by %v, spellings %v; want 5 alone", p.values, p.spellings)
+	}
+	for _, v := range []string{"6", "7", "8", "9"} {
+		if got := p.use(v); got != v {
+			t.Errorf("%s is called %s", v, got)
+		}
+	}
+}
+
+// TestIdlePlaceIsTaken: when no place is free, that of the value that is idle for longest is
+// taken, by a value that had one before too, and none of a value that is in use.
+func TestIdlePlaceIsTaken(t *testing.T) {
+	t.Parallel()
+	p := newPlaces(3)
+	p.use("idle")
+	p.after(time.Second)
+	p.use("later")
+	p.use("busy")
+	p.after(idleAfter * time.Second)
+	p.use("busy")
+	for _, step := range []struct{ value, want string }{
+		{"new", "new"}, {"busy", "busy"}, {"later", "later"}, {"idle", "other"},
+	} {
+		if got := p.use(step.value); got != step.want {
+			t.Errorf("%s is called %s, want %s", step.value, got, step.want)
+		}
+	}
+	p.after(idleAfter * time.Second)
+	p.use("later")
+	if got := p.use("idle"); got != "idle" {
+		t.Errorf("a value that comes back is called %s though a place is idle", got)
+	}
+}
+
+// TestNewestHasAName: while all places are in use, a value that is new gets one, up to a
+// budget; the one that lost it is not new, so they do not take turns.
+func TestNewestHasAName(t *testing.T) {
+	t.Parallel()
+	const limit = 200
+	p := newPlaces(limit)
+	var versions []string
+	for i := range limit {
+		versions = append(versions, fmt.Sprint("old", i))
+	}
+	use := func() (others int) {
+		p.after(5 * time.Minute)
+		for _, v := range versions {
+			if p.use(v) == overflowValue {
+				others++
+			}
+		}
+		return others
+	}
+	use()
+	for i := range 20 { // releases of five versions, each quarter of an hour
+		for n := range 5 {
+			v := fmt.Sprint("new", i, "-", n)
+			versions = append(versions, v)
+			if got := p.use(v); got != v {
+				t.Errorf("the newest version %s is called %s", v, got)
+			}
+		}
+		for range 3 {
+			if got, want := use(), len(versions)-limit; got != want {
+				t.Errorf("%d versions are other, want %d", got, want)
+			}
+		}
+	}
+	for _, v := range versions[len(versions)-limit:] {
+		if got := p.use(v); got != v {
+			t.Errorf("%s, one of the newest %d, is called %s", v, limit, got)
+		}
+	}
+}
+
+// TestIDsInPlaceOfVersions: values that come once each use up the budget and no more, so they
+// cost a bounded number of series; and a version that is released all the same has a name
+// within minutes.
+func TestIDsInPlaceOfVersions(t *testing.T) {
+	t.Parallel()
+	const limit, hours, perSecond = 200, 5, 20
+	p := newPlaces(limit)
+	names, next := 0, 0
+	flood := func(seconds int) {
+		for range seconds {
+			for range perSecond {
+				next++
+				if id := fmt.Sprint("id-", next); p.use(id) == id {
+					names++
+				}
+			}
+			if got := p.use("good"); got != "good" {
+				t.Fatalf("a version that is in use is called %s", got)
+			}
+			p.after(time.Second)
+		}
+	}
+	p.use("good")
+	flood(hours * 3600)
+	if most := limit + limit/2 + hours*limit + hours; names > most {
+		t.Errorf("%d of %d ids have names, want at most %d", names, next, most)
+	}
+	if got := len(p.strangers.young) + len(p.strangers.former); got > 2*maxStrangers {
+		t.Errorf("%d values without a place are remembered", got)
+	}
+	for second := 0; p.use("released") != "released"; second++ {
+		if second > idleAfter {
+			t.Fatal("a version has no name ten minutes after its release")
+		}
+		flood(1)
+	}
+}
+
+// TestOwnValuesKeepTheirPlaces: what the program itself writes is not forgotten.
+func TestOwnValuesKeepTheirPlaces(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	g := newTagSet("outcome", 5, sanitizeValue, c)
+	pass := g.tag("pass")
+	c.seconds.Store(10 * forgetAfter)
+	g.age(c.now())
+	if g.tag("pass") != pass || pass.gone.Load() {
+		t.Error("an outcome has lost its place")
 	}
 }

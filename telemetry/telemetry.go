@@ -16,6 +16,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/evalworker/evalworker/eval"
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
 // Deps are the dependencies of a Telemetry.
@@ -52,6 +53,7 @@ type Telemetry struct {
 	tracing   *tracing // nil without Datadog
 	drops     *drops
 	losses    losses // of run alone
+	panics    outage.Limiter
 	events    tally
 	intake    sync.RWMutex // held for reading while a report is queued
 	closed    bool         // guarded by intake
@@ -108,9 +110,9 @@ func start(cfg Config, deps Deps) (*Telemetry, error) {
 		drops:   &drops{},
 		losses:  losses{log: deps.Log},
 	}
-	t.meter = newMeter(to, cfg.MaxTagValues, t.drops, deps.Log)
+	t.meter = newMeter(to, limits{values: cfg.MaxTagValues, series: cfg.MaxSeries}, t.drops, deps.Log)
 	if deps.Prometheus {
-		newExposition(t.meter, to, deps.Log)
+		newExposition(t.meter, to)
 		t.begin()
 	}
 	if cfg.Enabled {
@@ -140,6 +142,16 @@ func (t *Telemetry) begin() {
 	}
 	for _, outcome := range []string{reloadApplied, reloadRefused} {
 		t.meter.begin(countReloads, outcome)
+	}
+	for _, set := range t.meter.sortedSets {
+		if !set.closed {
+			t.meter.begin(countTagsOverflowed, set.key)
+		}
+	}
+	for f := range t.meter.families() {
+		if f.open {
+			t.meter.begin(countSeriesOverflowed, f.metric)
+		}
 	}
 }
 
@@ -231,7 +243,10 @@ func (t *Telemetry) handle(r *eval.Report) {
 		if p := recover(); p != nil {
 			t.drops.add(SinkReports, string(eval.ReasonPanic), 1)
 			// The value of a panic may hold content; its type and the stack do not.
-			t.log.Error("a panic, which is a fault of this program: spans and metrics of a report are dropped", slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())))
+			if seen, ok := t.panics.Allow(); ok {
+				t.log.Error("a panic, which is a fault of this program: spans and metrics of a report are dropped",
+					slog.String("panic", fmt.Sprintf("%T", p)), slog.String("stack", string(debug.Stack())), seen.Attr())
+			}
 		}
 	}()
 	defer t.llmobs.report(r) // last, and also when the others panic
@@ -241,9 +256,10 @@ func (t *Telemetry) handle(r *eval.Report) {
 	}
 }
 
-// flush passes the counts that are kept here to the meter. Dead letters are rare
+// flush moves the meter's clock on, and passes the counts that are kept here to it. Dead letters are rare
 // and are sent at once, with their reason.
 func (t *Telemetry) flush() {
+	t.meter.tick()
 	t.meter.count(countEvents, t.events.evaluated.unsent(), nil, string(eval.DispositionEvaluated))
 	t.meter.count(countEvents, t.events.unwanted.unsent(), nil, string(eval.DispositionUnwanted))
 	t.meter.count(countEvents, t.events.sampledOut.unsent(), nil, string(eval.DispositionSampledOut))

@@ -8,12 +8,13 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/DataDog/datadog-go/v5/statsd"
 	"github.com/DataDog/dd-trace-go/v2/ddtrace/tracer"
+
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
 // agentTimeout bounds one request to the trace agent. It also bounds memory: while
@@ -30,6 +31,7 @@ type tracing struct {
 
 func startTracer(cfg Config, to target, d *drops, log *slog.Logger) (*tracing, error) {
 	lines, agent := &tracerLog{out: log}, newAgentTransport(to)
+	tracer.UseLogger(tracer.AdaptLogger(lines.log)) // before Start, which reads variables before it takes its option
 	opts := []tracer.StartOption{
 		tracer.WithService(to.service),
 		tracer.WithAgentURL(to.agent.String()),
@@ -113,20 +115,13 @@ func reasonOf(tags []string) string {
 	return "unknown"
 }
 
-// tracerLog writes the tracer's messages to the program's log, a few lines a
+// tracerLog writes the tracer's messages to the program's log, each kind once a
 // minute, because the tracer complains at every flush while an agent is down.
 type tracerLog struct {
 	out     *slog.Logger
 	stopped atomic.Bool
-
-	mu         sync.Mutex
-	since      time.Time // guarded by mu; start of the current minute
-	lines      int       // guarded by mu; written in it
-	suppressed int       // guarded by mu; since the last line
+	lines   outage.Limiter
 }
-
-// tracerLines is the number of lines that the tracer may write a minute.
-const tracerLines = 6
 
 // silence discards further messages, because the tracer keeps its logger after it
 // has stopped.
@@ -146,32 +141,31 @@ func (l *tracerLog) log(level tracer.LogLevel, msg string, _ ...any) {
 	if l.stopped.Load() || !l.out.Enabled(ctx, to) {
 		return
 	}
-	suppressed, ok := l.allow(time.Now())
-	if !ok {
-		return
+	msg = withoutPrefix(msg)
+	if seen, ok := l.lines.AllowCause(kindOf(msg)); ok {
+		l.out.LogAttrs(ctx, to, "tracer reports", slog.String("message", truncateTag(msg)), seen.Attr())
 	}
-	attrs := []slog.Attr{slog.String("message", truncateTag(msg))}
-	if suppressed > 0 {
-		attrs = append(attrs, slog.Int("suppressed", suppressed))
-	}
-	l.out.LogAttrs(ctx, to, "tracer reports", attrs...)
 }
 
-// allow spends one line of the minute's budget, and returns the number of lines
-// that were suppressed since the last one.
-func (l *tracerLog) allow(now time.Time) (suppressed int, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now.Sub(l.since) >= time.Minute {
-		l.since, l.lines = now, 0
+// withoutPrefix returns a message of the tracer without its name, version and level, such as
+// "Datadog Tracer v2.12.0 ERROR: ": the line has a level of its own.
+func withoutPrefix(msg string) string {
+	if name, text, ok := strings.Cut(msg, ": "); ok && strings.HasPrefix(name, "Datadog Tracer ") {
+		return text
 	}
-	if l.lines >= tracerLines {
-		l.suppressed++
-		return 0, false
-	}
-	l.lines++
-	suppressed, l.suppressed = l.suppressed, 0
-	return suppressed, true
+	return msg
+}
+
+// kindOf returns what messages of the tracer have in common that differ in numbers, in
+// addresses or in the error behind a colon.
+func kindOf(msg string) string {
+	kind, _, _ := strings.Cut(msg, ":")
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return -1
+		}
+		return r
+	}, kind[:min(len(kind), 60)])
 }
 
 // agentTransport sends the tracer's requests to the agent. It does two things for

@@ -18,7 +18,20 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := cli.Execute(ctx, root, args)
-	switch failed, _ := errors.AsType[*failure](err); {
+	failed, _ := errors.AsType[*failure](err)
+	if err != nil && cmd.CommandPath() == "emitter serve" {
+		logged, _ := errors.AsType[*cli.LoggedError](err)
+		if logged == nil {
+			logReason(stderr, err)
+		}
+		if !cli.IsTerminal(stderr) { // a person reads what stands below more easily; all others read the log
+			if failed != nil {
+				return cli.ExitFailure
+			}
+			return cli.ExitUsage
+		}
+	}
+	switch {
 	case err == nil:
 		return cli.ExitOK
 	case failed != nil:

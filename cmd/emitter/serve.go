@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -88,8 +89,8 @@ func (s *serveCommand) run(cmd *cobra.Command) (err error) {
 		return names.translate(err)
 	}
 	defer publisher.Close()
-	log := slog.New(slog.NewJSONHandler(cmd.ErrOrStderr(), nil))
-	sp, err := spool.Open(s.spool, log.With("component", "spool"))
+	log := cli.NewLog(cmd.ErrOrStderr(), false, slog.LevelInfo)
+	sp, err := spool.Open(s.spool, spoolLog(log))
 	if errors.Is(err, spool.ErrLocked) {
 		err = fmt.Errorf("%w; stop it, or set --spool-dir to another folder", err)
 	}
@@ -100,17 +101,35 @@ func (s *serveCommand) run(cmd *cobra.Command) (err error) {
 	server, err := sidecar.New(cmd.Context(), s.sidecar, sidecar.Deps{
 		Spool: sp, Publisher: translatingPublisher{publisher, names}, Log: log, Topic: cfg.Topic, Version: cli.ReadBuild().Version,
 	})
-	if err != nil {
+	switch {
+	case err != nil && cmd.Context().Err() != nil: // what was interrupted has not failed
+		log.Info("sidecar stopped before it had started", "error", err)
+		return nil
+	case err != nil:
 		return failureUnlessFault(names.translate(err))
 	}
 	cli.AtSecondSignal(cmd.Context(), func() {
-		log.Warn("a second signal: the sidecar ends at once; what is spooled is sent after the next start", "spooled_events", sp.Stats().Events)
+		log.Error("a second signal: the sidecar ends at once; what is spooled is sent after the next start", "spooled_events", sp.Stats().Events)
 	})
-	err = asFailure(server.Run(cmd.Context()))
-	if err != nil { // in the log too, which is all that some platforms keep
+	if err := server.Run(cmd.Context()); err != nil {
 		log.Error("sidecar ended with an error", "error", err)
+		return asFailure(&cli.LoggedError{Err: err})
 	}
-	return err
+	return nil
+}
+
+// spoolLog returns the log of the spool, which writes a line whenever something fails: one of
+// each message passes a minute, with the count.
+func spoolLog(log *slog.Logger) *slog.Logger {
+	return cli.LimitLines(log.With("component", "spool"), 1)
+}
+
+// logReason writes why a sidecar does not start into its log.
+func logReason(stderr io.Writer, err error) {
+	log := cli.NewLog(stderr, false, slog.LevelInfo)
+	for _, reason := range cli.Reasons(err) {
+		log.Error("sidecar does not start", "error", reason)
+	}
 }
 
 // names returns the names of the settings of the sidecar and its spool on the command

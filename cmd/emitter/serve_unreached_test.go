@@ -23,8 +23,8 @@ func TestServePortTaken(t *testing.T) {
 	defer l.Close()
 	var out, errs bytes.Buffer
 	code := run(t.Context(), []string{"serve", "--listen", l.Addr().String(), "--spool-dir", filepath.Join(t.TempDir(), "spool")}, strings.NewReader(""), &out, &errs)
-	want := fmt.Sprintf("emitter: sidecar: listen on %s: bind: address already in use; set --listen to another address\n", l.Addr())
-	if code != cli.ExitFailure || errs.String() != want {
+	want := fmt.Sprintf(`"level":"ERROR","msg":"sidecar does not start","error":"sidecar: listen on %s: bind: address already in use; set --listen to another address"}`+"\n", l.Addr())
+	if code != cli.ExitFailure || !strings.HasSuffix(errs.String(), want) || strings.Count(errs.String(), "\n") != 1 {
 		t.Errorf("exit code %d, stderr %q, want %q", code, &errs, want)
 	}
 }

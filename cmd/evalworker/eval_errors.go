@@ -123,7 +123,8 @@ func modelOf(cfg *config.Config, evaluator string) string {
 	return ""
 }
 
-// mendOf returns what to do about a reason of a judge's errors.
+// mendOf returns what to do about a reason of a judge's errors; empty for a validator, and
+// for reasons that only messages have.
 func mendOf(reason eval.Reason, key string) string {
 	if key == "" {
 		return ""
@@ -145,6 +146,16 @@ func mendOf(reason eval.Reason, key string) string {
 		return "answers are cut off: raise " + key + ".max_tokens"
 	case eval.ReasonUnparsable:
 		return "the model does not keep to the answer format: name another model in " + key + ", or set its format"
+	case eval.ReasonLocal:
+		return "this machine could not make the calls, or was paused meanwhile: raise its limit of open files (ulimit -n), or lower " + key + ".concurrency"
+	case eval.ReasonRefused, eval.ReasonContentFilter:
+		return "the model or its provider does not judge such content: name another model in " + key
+	case eval.ReasonRedaction:
+		return "content that cannot be redacted is not shown to a model: look at these requests by their ids"
+	case eval.ReasonCanceled:
+		return "the run was stopped before their answers came: run it again"
+	case eval.ReasonInternal, eval.ReasonPanic:
+		return "a fault of this program: report it with the errors above"
 	}
 	return ""
 }

@@ -8,10 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/demo/modelserver"
 )
@@ -41,6 +43,25 @@ func evaluated(t *testing.T, args []string) (code int, stdout, stderr string) {
 	var out, told bytes.Buffer
 	code = run(t.Context(), args, strings.NewReader(""), &out, &told, nil)
 	return code, out.String(), told.String()
+}
+
+// TestEveryReasonHasAMend: whatever a judge's verdicts fail with, the run says what to do,
+// and names settings of the model that it is about.
+func TestEveryReasonHasAMend(t *testing.T) {
+	t.Parallel()
+	ofMessages := []eval.Reason{eval.ReasonMalformed, eval.ReasonUnknownEvent, eval.ReasonTooLarge}
+	for _, reason := range eval.Reasons() {
+		mend := mendOf(reason, "models.house")
+		if slices.Contains(ofMessages, reason) != (mend == "") {
+			t.Errorf("%s: mend %q", reason, mend)
+		}
+		if mendOf(reason, "") != "" {
+			t.Errorf("%s: a validator is told to mend a model", reason)
+		}
+	}
+	if mend := mendOf(eval.ReasonLocal, "models.house"); !strings.Contains(mend, "ulimit -n") || !strings.Contains(mend, "models.house.concurrency") {
+		t.Errorf("a fault of this machine: %q", mend)
+	}
 }
 
 // TestEvalWithADeadJudge: no all-clear, an exit code, and what to mend; and a server that
@@ -135,15 +156,14 @@ func TestEvalWaits(t *testing.T) {
 // where it was looked for, the last error and what to mend, and nothing secret.
 func TestEvalGivesUp(t *testing.T) {
 	t.Parallel()
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
+	const gone = "http://127.0.0.1:1" // on a port that was closed another test may listen
 	limiting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", "90")
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
 	t.Cleanup(limiting.Close)
 	for name, tt := range map[string]struct{ url, last, mend string }{
-		"nobody listens": {gone.URL, "unavailable: no answer: connection refused", "check that it runs and models.default.base_url, or wait longer with --patience"},
+		"nobody listens": {gone, "unavailable: no answer: connection refused", "check that it runs and models.default.base_url, or wait longer with --patience"},
 		"limits calls":   {limiting.URL, "rate_limited: status 429", "lower models.default.requests_per_minute, or wait longer with --patience"},
 	} {
 		t.Run(name, func(t *testing.T) {

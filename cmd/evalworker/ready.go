@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -26,7 +27,7 @@ while the file has faults, and its probe does so too.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if base == "" {
-				if base, err = g.probeURL(); err != nil {
+				if base, err = g.probeURL(cmd.Context()); err != nil {
 					return err
 				}
 			}
@@ -37,16 +38,18 @@ while the file has faults, and its probe does so too.`,
 	return cmd
 }
 
-// probeURL returns the address of the health server that the configuration names.
-func (g *globals) probeURL() (string, error) {
+// probeURL returns the address of the health server that the configuration names. A fault of
+// the configuration is no longer one to the caller: a probe ends with 0 or 1, as Docker has
+// it.
+func (g *globals) probeURL(ctx context.Context) (string, error) {
 	listen, err := config.HealthListen(g.file(), g.environ)
 	if err != nil {
-		return "", err
+		return "", fmt.Errorf("no address to ask: %s; name the server with --url", err) //nolint:errorlint // see above
 	}
 	if listen == "" {
 		return "", errors.New("health.listen is empty, so there is no server to ask")
 	}
-	base, err := cli.ProbeURL(listen)
+	base, err := cli.ProbeURL(ctx, listen)
 	if err != nil {
 		return "", fmt.Errorf("health.listen: %w; name the server with --url", err)
 	}

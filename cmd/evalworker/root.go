@@ -27,6 +27,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil {
 		return cli.ExitOK
 	}
+	if cmd.CommandPath() == "evalworker run" {
+		logged, _ := errors.AsType[*cli.LoggedError](err)
+		if logged == nil {
+			logReason(g, err)
+		}
+		if !cli.IsTerminal(stderr) { // a person reads what stands below more easily; all others read the log
+			return exitCode(err, *begun)
+		}
+	}
 	if errors.Is(err, errPrinted) {
 		return cli.ExitUsage
 	}
@@ -40,6 +49,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return cli.ExitUsage
 	}
 	cli.PrintError(stderr, "evalworker", err)
+	return cli.ExitFailure
+}
+
+// exitCode returns the exit code of an error; begun says that the command's own work has
+// begun.
+func exitCode(err error, begun bool) int {
+	if _, faults := errors.AsType[fault.List](err); faults || !begun {
+		return cli.ExitUsage
+	}
 	return cli.ExitFailure
 }
 

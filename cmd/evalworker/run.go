@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 
@@ -29,46 +30,54 @@ SIGHUP, or a change of the file, loads policy, rubrics and schemas anew.`,
 			if err != nil {
 				return err
 			}
-			log := newLog(g, cfg)
-			deps := app.Deps{Log: log, Version: cli.ReadBuild().Version}
-			if file := g.file(); file != "" {
-				watcher, err := config.NewWatcher(file, g.environ, hangups(cmd.Context()), log)
-				if err != nil {
-					return err
-				}
-				deps.Watcher = watcher
-			}
-			a, err := app.New(cmd.Context(), cfg, deps)
-			if err != nil {
-				err = fmt.Errorf("start worker: %w", placed(err, g.file()))
-				log.Error("worker does not start", "error", err)
+			log := newLog(g, cfg.Log)
+			cli.AtSecondSignal(cmd.Context(), func() {
+				log.Error("a second signal: the worker ends at once; who takes its partitions over repeats what was not committed")
+			})
+			a, err := newWorker(cmd.Context(), g, cfg, log)
+			switch {
+			case err != nil && cmd.Context().Err() != nil: // what was interrupted has not failed
+				log.Info("worker stopped before it had started", "error", err)
+				return nil
+			case err != nil:
 				return err
 			}
-			cli.AtSecondSignal(cmd.Context(), func() {
-				log.Warn("a second signal: the worker ends at once; who takes its partitions over repeats what was not committed")
-			})
-			err = a.Run(cmd.Context())
-			if err != nil { // in the log too, which is all that some platforms keep
+			if err = a.Run(cmd.Context()); err != nil {
 				log.Error("worker ended with an error", "error", err)
+				return &cli.LoggedError{Err: err}
 			}
-			return err
+			return nil
 		},
 	}
 }
 
-// newLog returns the configured log, on standard error.
-func newLog(g *globals, cfg *config.Config) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.Log.Level, ReplaceAttr: formatDuration}
-	if cfg.Log.Format == config.LogText {
-		return slog.New(slog.NewTextHandler(g.stderr, opts))
+// newWorker returns the worker, with a watcher of its configuration.
+func newWorker(ctx context.Context, g *globals, cfg *config.Config, log *slog.Logger) (*app.App, error) {
+	deps := app.Deps{Log: log, Version: cli.ReadBuild().Version}
+	if file := g.file(); file != "" {
+		watcher, err := config.NewWatcher(file, g.environ, hangups(ctx), log)
+		if err != nil {
+			return nil, err
+		}
+		deps.Watcher = watcher
 	}
-	return slog.New(slog.NewJSONHandler(g.stderr, opts))
+	a, err := app.New(ctx, cfg, deps)
+	if err != nil {
+		return nil, fmt.Errorf("start worker: %w", placed(err, g.file()))
+	}
+	return a, nil
 }
 
-// formatDuration writes a duration with its unit, also in JSON.
-func formatDuration(_ []string, a slog.Attr) slog.Attr {
-	if a.Value.Kind() == slog.KindDuration {
-		a.Value = slog.StringValue(a.Value.Duration().String())
+// newLog returns the log on standard error.
+func newLog(g *globals, cfg config.Log) *slog.Logger {
+	return cli.NewLog(g.stderr, cfg.Format == config.LogText, cfg.Level)
+}
+
+// logReason writes why a worker does not start into its log, in the form that the
+// configuration asks for, as far as it can be read.
+func logReason(g *globals, err error) {
+	log := newLog(g, config.LogOf(g.file(), g.environ))
+	for _, reason := range cli.Reasons(err) {
+		log.Error("worker does not start", "error", reason)
 	}
-	return a
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/evalworker/evalworker/internal/base/fault"
+	"github.com/evalworker/evalworker/internal/cli"
 	"github.com/evalworker/evalworker/internal/config"
 	"github.com/evalworker/evalworker/store"
 )
@@ -61,6 +62,7 @@ func (g *globals) storeConfig(url string) (store.Config, *config.Config, error) 
 		all = nil
 	}
 	cfg, err = storeAt(cfg, url)
+	cfg.Build = cli.ReadBuild().Version
 	return cfg, all, err
 }
 
@@ -136,6 +138,9 @@ func (c *storeCommand) printStatus(st store.Status) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "store %s\n", st.URL)
 	fmt.Fprintf(&b, "version: %d; this program knows %d\n", st.Store, st.Program)
+	if c := st.Changed; c != nil {
+		fmt.Fprintf(&b, "changed: from version %d to %d by %s\n", c.From, st.Store, c)
+	}
 	fmt.Fprintf(&b, "read by: programs that know version %d or a newer one%s\n", st.LowestReader, unless(st.Program >= st.LowestReader, ", which this one does not"))
 	fmt.Fprintf(&b, "written by: programs that know version %d or a newer one%s\n", st.LowestWriter, unless(st.Program >= st.LowestWriter, ", which this one does not"))
 	if st.Program < st.LowestReader {

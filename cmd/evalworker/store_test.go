@@ -89,6 +89,7 @@ func storeCommands(t *testing.T, cfg store.Config) {
 	r.want("no such store", cli.ExitFailure, "store", "status") // nothing was made
 	r.want("made, with version", cli.ExitOK, "store", "migrate")
 	r.want("nothing to do", cli.ExitOK, "store", "migrate")
+	r.want("changed: from version 0 to 2 by "+cli.ReadBuild().Version+", 20", cli.ExitOK, "store", "status")
 
 	var st store.Status
 	if err := json.Unmarshal([]byte(r.run(cli.ExitOK, "store", "status", "--json")), &st); err != nil || st.Store != st.Program || len(st.Tables) == 0 || st.Bytes == 0 {
@@ -105,6 +106,7 @@ func storeCommands(t *testing.T, cfg store.Config) {
 	r.want("taken back from version 2 to 1, which lost the feature of 1 of the failures", cli.ExitOK, "store", "rollback", "--to", "1", "--yes")
 
 	r.want("pending: 0002_feature", cli.ExitOK, "store", "status")
+	r.want("changed: from version 2 to 1 by ", cli.ExitOK, "store", "status")
 	r.want("would be migrated from version 1 to 2: 0002_feature", cli.ExitOK, "store", "migrate", "--dry-run")
 	r.want("e", cli.ExitOK, "datasets", "list")
 	r.want("pending: 0002_feature", cli.ExitOK, "store", "status") // reading left it alone

@@ -3,6 +3,7 @@ package app
 import (
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/event"
@@ -44,10 +45,13 @@ func (a *App) settle(inFlight int) {
 	}
 	a.telemetry.Unaccounted(missing)
 	if missing == 0 {
+		if since, told := a.unsettledLog.Over(); told {
+			a.log.Info("the accounting of events settles again", slog.Duration("after", time.Since(since)))
+		}
 		return
 	}
-	if n, ok := a.unsettledLog.Allow(); ok {
-		a.log.Error("the accounting of events does not settle: please report this, with /statusz", slog.Int64("missing", missing), slog.Int64("consumed", now.Consumed), slog.Int("count", n))
+	if seen, ok := a.unsettledLog.Allow(); ok {
+		a.log.Error("the accounting of events does not settle: please report this, with /statusz", slog.Int64("missing", missing), slog.Int64("consumed", now.Consumed), seen.Attr())
 	}
 }
 

@@ -56,6 +56,7 @@ type App struct {
 	telemetry    *telemetry.Telemetry
 	store        *store.Store
 	starting     outage.Outage // of the store, until Run has connected to it
+	retention    retention
 	pipeline     *pipeline.Pipeline
 	consumer     *consumer.Consumer
 	health       *serve.Server // nil when none is configured
@@ -98,7 +99,9 @@ func New(ctx context.Context, cfg *config.Config, deps Deps) (_ *App, err error)
 		}
 		a.closers.add("health server", a.health.Close)
 	}
-	a.store, err = openStore(ctx, cfg.Store)
+	storeConfig := cfg.Store
+	storeConfig.Build = deps.Version
+	a.store, err = openStore(ctx, storeConfig)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -55,17 +56,27 @@ func (l *ledger) outcomes() map[eval.Outcome]int {
 }
 
 // TestModelDownHolds: events wait for a model that is down. The worker stays ready and in
-// its group, says what it waits for, commits nothing of what waits, and has every verdict
-// when the model is back.
+// its group, says what it waits for, since when and what to mend, in the same words for each
+// probe, commits nothing of what waits, and has every verdict when the model is back.
 func TestModelDownHolds(t *testing.T) {
 	w, up := outage(t)
 	w = w.withTelemetry()
 	k := w.start(w.load(w.configure(holdPolicy)))
 	events := numbered("event", 2, "an answer") // too few to open the breaker while gauges are reported
-	w.emit(t.Context(), events...)
+	w.emit(t.Context(), events[0])
+	k.waits(1)
+	_, first := k.get("/readyz")
+	w.emit(t.Context(), events[1:]...)
 	k.waits(len(events))
-	k.ready(http.StatusOK, "models: default is down since 20")
 	s := k.Status()
+	want := fmt.Sprintf("ok\nmodels: default is down since %s, and events wait for it, which holds intake once kafka.max_in_flight of them do: status 503, type server_error; mend %s\n",
+		s.Models[0].FailingSince.Format(time.RFC3339), s.Models[0].Mend)
+	if status, body := k.get("/readyz"); status != http.StatusOK || body != want || first != want {
+		t.Errorf("/readyz = %d %q, with one event %q, want %q", status, body, first, want)
+	}
+	if _, body := k.get("/statusz"); !strings.Contains(body, `"held": 2`) || !strings.Contains(body, `"held_until": "20`) || !strings.Contains(body, `"failing_since": "20`) {
+		t.Errorf("/statusz = %s", body)
+	}
 	if m := s.Models[0]; m.Reason != eval.ReasonUnavailable || m.Error != "status 503, type server_error" || !strings.HasPrefix(m.Mend, "models.default.base_url: ") || m.HeldUntil.IsZero() || m.FailedAt.IsZero() {
 		t.Errorf("status of the model: %+v", m)
 	}

@@ -48,6 +48,7 @@ func (p *performance) testMetricsTable(t *testing.T) {
 	silent := []string{
 		"llm.requests", "llm.errors", "llm.timeouts", "llm.retries", "llm.cost_microusd", "llm.latency_ms", "llm.first_token_latency_ms", "llm.input_tokens", "llm.output_tokens",
 		"llm.estimated_cost_usd", "llm.tasks", "evalworker.reloads", "evalworker.dropped",
+		"evalworker.tags_overflowed", "evalworker.series_overflowed",
 	}
 	for name := range table {
 		if sent[name] == slices.Contains(silent, name) {

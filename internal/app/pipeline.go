@@ -64,7 +64,9 @@ func NewOffline(ctx context.Context, cfg *config.Config, deps Deps) (_ *Offline,
 	if o.redactor, err = newRedactor(cfg); err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, cfg.Store)
+	storeConfig := cfg.Store
+	storeConfig.Build = deps.Version
+	db, err := store.Open(ctx, storeConfig)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/evalworker/evalworker/eval"
 	"github.com/evalworker/evalworker/internal/serve"
 	"github.com/evalworker/evalworker/kafka/consumer"
 	"github.com/evalworker/evalworker/policy"
@@ -39,19 +40,24 @@ type StoreStatus struct {
 	URL       string    `json:"url"`
 	DownSince time.Time `json:"down_since,omitzero"`
 	Error     string    `json:"error,omitempty"`
+	// Version is that of the tables when the worker opened them; 0: it has not yet. A
+	// newer worker may have changed them since.
+	Version   int             `json:"version,omitempty"`
+	Retention RetentionStatus `json:"retention"`
 }
 
 // Status returns the worker's state.
 func (a *App) Status() Status {
 	p := a.pipeline.Policy()
 	downSince, downErr := a.storeDown()
+	version, retention := a.retention.snapshot(a.cfg.Store.Keep)
 	s := Status{
 		Version:   a.version,
 		Started:   a.started,
 		Events:    a.counts.snapshot(),
 		Policy:    PolicyStatus{Revision: p.Revision(), Effective: p.Effective(), Skewed: a.skews.now(), Reloads: a.reloads.snapshot()},
 		Consumer:  a.consumer.Status(),
-		Store:     StoreStatus{URL: a.cfg.Store.Separated().URL, DownSince: downSince},
+		Store:     StoreStatus{URL: a.cfg.Store.Separated().URL, DownSince: downSince, Version: version, Retention: retention},
 		Models:    a.builder.Models(),
 		Telemetry: a.telemetry.Stats(),
 	}
@@ -95,14 +101,32 @@ func (a *App) checks() []serve.Check {
 		}},
 		// A worker that waits for a model is ready: its siblings wait too, and an
 		// orchestrator that replaced them would mend nothing.
-		{Name: "models", Ready: func() error { return nil }, Note: func() string {
-			var held []string
-			for _, m := range a.builder.Models() {
-				if m.Held > 0 {
-					held = append(held, fmt.Sprintf("%s is down since %s, %d evaluations wait: %s", m.Name, m.FailingSince.Format(time.RFC3339), m.Held, m.Error))
-				}
+		{Name: "models", Ready: func() error { return nil }, Note: func() string { return heldNote(a.builder.Models()) }},
+		// A worker goes on with what it has, so it is ready; the fault is for a person.
+		{Name: "configuration", Ready: func() error { return nil }, Note: func() string {
+			r := a.reloads.snapshot()
+			if r.Error == "" {
+				return ""
 			}
-			return strings.Join(held, "; ")
+			return fmt.Sprintf("the new one of %s is refused, the old one stays in use: %s", r.Last.Format(time.RFC3339), strings.ReplaceAll(r.Error, "\n", "; "))
 		}},
 	}
+}
+
+// heldNote says for which models events wait, since when, and what to mend; empty when for
+// none. Numbers that change while they wait are on /statusz alone.
+func heldNote(models []policy.ModelStatus) string {
+	var held []string
+	for _, m := range models {
+		if m.Held == 0 {
+			continue
+		}
+		why := m.Error
+		if m.Reason == eval.ReasonTimeout {
+			why = "no answer in time" // each call has waited for another time
+		}
+		held = append(held, fmt.Sprintf("%s is down since %s, and events wait for it, which holds intake once kafka.max_in_flight of them do: %s; mend %s",
+			m.Name, m.FailingSince.Format(time.RFC3339), why, m.Mend))
+	}
+	return strings.Join(held, "; ")
 }

@@ -19,7 +19,10 @@ func openStore(ctx context.Context, cfg store.Config) (_ *store.Store, err error
 	if err != nil || cfg.Remote() {
 		return s, err
 	}
-	if err = s.Connect(ctx); err == nil {
+	if err = s.ClaimExisting(); err == nil {
+		err = s.Connect(ctx)
+	}
+	if err == nil {
 		err = s.Claim()
 	}
 	if err != nil {
@@ -58,7 +61,8 @@ func (a *App) connect(ctx context.Context) error {
 		err := a.store.Connect(ctx)
 		if err == nil {
 			logMigration(a.log, a.store)
-			if since, was := a.starting.End(); was {
+			a.retention.opened(a.store.Versions())
+			if since, told := a.starting.End(); told {
 				a.log.Info("store is reachable", slog.Duration("after", time.Since(since)))
 			}
 			return nil
@@ -69,34 +73,22 @@ func (a *App) connect(ctx context.Context) error {
 		if !errors.Is(err, store.ErrUnavailable) {
 			return err
 		}
-		if _, ok := a.starting.Fail(err); ok {
-			since, _ := a.starting.Now()
-			a.log.Error("store is down: no events are taken until it is reachable", slog.Any(keyError, err), slog.Time("since", since))
+		if seen, ok := a.starting.Fail(err); ok {
+			a.log.Error("store is down: no events are taken until it is reachable", slog.Any(keyError, err), seen.Attr())
 		}
 		pause.Wait(ctx, attempt)
 	}
 }
 
-// retain deletes what the store does not have to keep, until ctx ends.
-func (a *App) retain(ctx context.Context) {
-	a.store.Retain(ctx, func(deleted map[string]int, err error) {
-		total := 0
-		for _, n := range deleted {
-			total += n
-		}
-		if err != nil {
-			a.log.Warn("old failures not deleted: the store grows, and it is tried again in an hour", slog.Any(keyError, err))
-		}
-		if total > 0 {
-			a.log.Info("old failures deleted", slog.Int("cases", deleted["cases"]), slog.Int("failures", deleted["occurrences"]), slog.Int("exemplars", deleted["exemplars"]))
-		}
-	})
-}
-
-// storeDown returns since when and why cases cannot be kept, or a zero time.
+// storeDown returns since when and why cases cannot be kept, or a zero time. The reason is
+// that of the store and not of the event that asked last, so that probes say the same.
 func (a *App) storeDown() (time.Time, error) {
 	if since, err := a.starting.Now(); err != nil {
 		return since, err
 	}
-	return a.pipeline.StoreDown()
+	since, err := a.pipeline.StoreDown()
+	if why := a.store.WriteFault(); err != nil && why != nil {
+		err = why
+	}
+	return since, err
 }

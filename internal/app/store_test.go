@@ -8,9 +8,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/evalworker/evalworker/internal/app"
 	"github.com/evalworker/evalworker/store"
 )
 
@@ -25,11 +27,20 @@ func TestStoreDown(t *testing.T) {
 
 	unlock := lock(t, w.store())
 	bad, good := numbered("bad", 5, "this is wrong"), numbered("good", 5, "this is right")
-	w.emit(t.Context(), bad...)
+	w.emit(t.Context(), bad[0])
 	k.ready(http.StatusServiceUnavailable, "store: down since")
+	w.emit(t.Context(), bad[1:]...)
 	w.emit(t.Context(), good...)
 	k.consumed(len(good))
 	k.holds(len(bad))
+	down := k.Status().Store.DownSince.Format(time.RFC3339)
+	eventually(t, "a second write fails, which says why", func() bool { return strings.Contains(k.Status().Store.Error, "another process writes") })
+	_, first := k.get("/readyz")
+	for range 200 { // while events fail by themselves and as those that wait behind others
+		if _, body := k.get("/readyz"); body != first || strings.Contains(body, "bad-") || !strings.HasPrefix(body, "store: down since "+down+": begin: another process writes") {
+			t.Fatalf("/readyz says %q after %q", body, first)
+		}
+	}
 	if s := k.Status(); s.Store.Error == "" || s.Store.DownSince.IsZero() || s.Events.Consumed != 5 || s.Consumer.InFlight != 5 {
 		t.Errorf("status while the store is down: store %+v, events %+v, %d in flight", s.Store, s.Events, s.Consumer.InFlight)
 	}
@@ -49,6 +60,60 @@ func TestStoreDown(t *testing.T) {
 	}
 	if n := strings.Count(w.log.text(), "store is down"); n != 1 || !strings.Contains(w.log.text(), "store is back") {
 		t.Errorf("%d lines say that the store is down, want 1", n)
+	}
+}
+
+// TestRetentionStatus: the page says what is kept and what the last run deleted.
+func TestRetentionStatus(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	seed := w.load(w.configure(rulePolicy))
+	k := w.start(seed)
+	k.ready(http.StatusOK, "ok")
+	w.emit(t.Context(), numbered("old", 3, "this is wrong")...)
+	k.consumed(3)
+	w.emit(t.Context(), numbered("new", 2, "this is wrong")...)
+	k.consumed(5)
+	if s := k.Status().Store; s.Version < 2 || s.Retention != (app.RetentionStatus{}) {
+		t.Errorf("store %+v", s)
+	}
+	k.halt()
+	cfg := w.load(w.configure(rulePolicy))
+	cfg.Store.Keep = store.Keep{Age: 48 * time.Hour, Rows: 2}
+	k = w.start(cfg)
+	k.ready(http.StatusOK, "ok")
+	eventually(t, "old failures are deleted", func() bool { return !k.Status().Store.Retention.LastRun.IsZero() })
+	got := k.Status().Store.Retention
+	got.LastRun = time.Time{}
+	if d := cmp.Diff(app.RetentionStatus{Age: "48h0m0s", Rows: 2, Deleted: app.Deleted{Failures: 3, Exemplars: 3}}, got); d != "" {
+		t.Errorf("retention (-want +got):\n%s", d)
+	}
+}
+
+// TestRefusedWorkerChangesNothing: a newer worker that is refused, because another one is
+// at work on the file, has not changed the tables under it.
+func TestRefusedWorkerChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, passing)
+	cfg := w.load(w.configure(rulePolicy))
+	s, err := store.Open(t.Context(), cfg.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := errors.Join(s.Claim(), s.Rollback(t.Context(), 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := app.New(t.Context(), cfg, app.Deps{Log: w.logger()}); err == nil || !strings.Contains(err.Error(), "another worker") {
+		t.Fatalf("a second worker: %v", err)
+	}
+	looked, err := store.OpenExisting(t.Context(), cfg.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer looked.Close()
+	if v := looked.Versions().Store; v != 1 {
+		t.Errorf("a worker that was refused made version %d of the tables", v)
 	}
 }
 

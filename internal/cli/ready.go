@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/base/visible"
@@ -49,13 +50,18 @@ func Ready(ctx context.Context, base string) error {
 }
 
 // ProbeURL returns the base URL at which a server that listens on an address is asked from
-// its own machine.
-func ProbeURL(listen string) (string, error) {
+// its own machine. The name of a port, as in :http, becomes its number: a listener takes
+// names, and a URL does not.
+func ProbeURL(ctx context.Context, listen string) (string, error) {
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
 		return "", fmt.Errorf("%q is not an address: want host:port", listen)
 	}
-	if port == "0" {
+	n, err := new(net.Resolver).LookupPort(ctx, "tcp", port)
+	switch {
+	case err != nil || port == "":
+		return "", fmt.Errorf("%q is not a port: want a number from 1 to 65535", port)
+	case n == 0:
 		return "", errors.New("the port is any that is free")
 	}
 	// A server on all addresses of IPv6 is on those of IPv4 too, and a container whose
@@ -63,5 +69,5 @@ func ProbeURL(listen string) (string, error) {
 	if addr, err := netip.ParseAddr(host); host == "" || err == nil && addr.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port), nil
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(n)), nil
 }

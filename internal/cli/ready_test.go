@@ -42,9 +42,10 @@ func TestProbeURL(t *testing.T) {
 	for listen, want := range map[string]string{
 		":8787": "http://127.0.0.1:8787", "0.0.0.0:1": "http://127.0.0.1:1", "[::]:2": "http://127.0.0.1:2",
 		"127.0.0.1:3": "http://127.0.0.1:3", "[fe80::1]:4": "http://[fe80::1]:4", "worker:5": "http://worker:5",
-		"127.0.0.1:0": "", "8787": "", "": "",
+		":http": "http://127.0.0.1:80", "worker:https": "http://worker:443", ":+81": "http://127.0.0.1:81",
+		"127.0.0.1:0": "", "8787": "", "": "", ":": "", ":nosuchport": "", ":65536": "", ":-1": "",
 	} {
-		if got, err := cli.ProbeURL(listen); got != want || (err == nil) != (want != "") {
+		if got, err := cli.ProbeURL(t.Context(), listen); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v, want %q", listen, got, err, want)
 		}
 	}

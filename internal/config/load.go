@@ -65,6 +65,24 @@ func HealthListen(path string, environ []string) (string, error) {
 	return c.Health.Listen, faults.Err()
 }
 
+// LogOf returns how a program logs that cannot start because its configuration has faults: as
+// far as the file and the environment say it, else by default. So the reason why it ends
+// has the form of the lines that it would have written.
+func LogOf(path string, environ []string) Log {
+	c := Default()
+	if path != "" {
+		data, err := regular.Read(path, strictyaml.MaxBytes+1)
+		if err == nil {
+			_, _ = decode(path, data, &c) // what it cannot read keeps its default
+		}
+	}
+	_ = newEnvironment(environ).apply(&c)
+	if c.Log.Format != LogText {
+		c.Log.Format = LogJSON
+	}
+	return c.Log
+}
+
 // load also returns the document that the file holds; nil without a file.
 func load(path string, environ []string) (*Config, *strictyaml.Document, error) {
 	c := Default()

@@ -3,11 +3,11 @@
 //
 //	var kafka outage.Outage
 //	if err := send(); err != nil {
-//		if n, ok := kafka.Fail(err); ok {
-//			log.Warn("kafka accepts no events", "error", err, "count", n)
+//		if seen, ok := kafka.Fail(err); ok {
+//			seen.On(log).Warn("kafka accepts no events", "error", err)
 //		}
-//	} else if since, was := kafka.End(); was {
-//		log.Info("kafka accepts events again", "down_for", time.Since(since))
+//	} else if since, told := kafka.End(); told {
+//		log.Info("kafka accepts events again", "after", time.Since(since))
 //	}
 //
 // An outage whose cause changes goes on, but the time that Now returns is that of the

@@ -1,7 +1,6 @@
 package outage
 
 import (
-	"errors"
 	"sync"
 	"time"
 )
@@ -18,43 +17,38 @@ type Outage struct {
 }
 
 // Fail records a failure: the outage began with the first one. It reports whether
-// to log it, at once and then once an [Interval], with the number of failures
-// since the last line.
+// to log it: at once, then once an [Interval], and at once when its cause has changed.
 //
-// An error in err's chain may have a method Cause() string. Failures of another cause
-// are another trouble of the same outage; those without the method have one cause.
-func (o *Outage) Fail(err error) (count int, log bool) {
+// Failures of another cause, see [CauseOf], are another trouble of the same outage, which
+// began when the cause changed; those without one have one cause.
+func (o *Outage) Fail(err error) (Tally, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.err, o.errAt = err, time.Now()
-	cause := causeOf(err)
+	cause := CauseOf(err)
 	began := o.since.IsZero()
 	if began {
 		o.since = o.errAt
-		o.logged.Reset()
 	}
 	if began || cause != o.cause {
 		o.cause, o.turned = cause, o.errAt
 	}
-	return o.logged.Allow()
+	tally, ok := o.logged.allow(cause, 1)
+	tally.Since = o.turned
+	return tally, ok
 }
 
-func causeOf(err error) string {
-	if e, ok := errors.AsType[interface {
-		error
-		Cause() string
-	}](err); ok {
-		return e.Cause()
-	}
-	return ""
-}
-
-// End records a success. It reports whether there was an outage, and since when.
-func (o *Outage) End() (since time.Time, was bool) {
+// End records a success. It returns since when there was an outage, and whether Fail had it
+// logged: only then there is a line whose trouble is over.
+func (o *Outage) End() (since time.Time, told bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.since.IsZero() {
+		return time.Time{}, false
+	}
 	since, o.since = o.since, time.Time{}
-	return since, !since.IsZero()
+	_, told = o.logged.Over()
+	return since, told
 }
 
 // Now returns the last failure while it is down, and since when it is down for that

@@ -15,24 +15,25 @@ func TestLimiter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var l outage.Limiter
+		began := time.Now()
 		if _, ok := l.Flush(true); ok {
 			t.Error("a line about nothing")
 		}
 		for at, want := range []int{1, 0, 0} {
-			if n, ok := l.Allow(); n != want || ok != (want > 0) {
-				t.Errorf("occurrence %d: count %d, %t", at, n, ok)
+			if seen, ok := l.Allow(); seen.Count != want || ok != (want > 0) {
+				t.Errorf("occurrence %d: %+v, %t", at, seen, ok)
 			}
 		}
 		if _, ok := l.Flush(false); ok {
 			t.Error("a second line within the minute")
 		}
 		<-time.After(outage.Interval)
-		if n, ok := l.Allow(); n != 3 || !ok {
-			t.Errorf("after a minute: count %d, %t; want 3", n, ok)
+		if seen, ok := l.Allow(); seen != (outage.Tally{Count: 3, Since: began}) || !ok {
+			t.Errorf("after a minute: %+v, %t; want 3 since %v", seen, ok, began)
 		}
 		l.Allow()
-		if n, ok := l.Flush(true); n != 1 || !ok {
-			t.Errorf("at the end: count %d, %t; want 1", n, ok)
+		if seen, ok := l.Flush(true); seen != (outage.Tally{Count: 1, Since: began}) || !ok {
+			t.Errorf("at the end: %+v, %t; want 1 since %v", seen, ok, began)
 		}
 	})
 }
@@ -48,8 +49,8 @@ func TestOutage(t *testing.T) {
 			t.Error("an outage that nobody noted")
 		}
 		began := time.Now()
-		if n, log := o.Fail(first); n != 1 || !log {
-			t.Errorf("the first failure: %d, %t", n, log)
+		if seen, log := o.Fail(first); seen.Count != 1 || !log {
+			t.Errorf("the first failure: %+v, %t", seen, log)
 		}
 		<-time.After(time.Second)
 		if _, log := o.Fail(second); log {
@@ -67,8 +68,8 @@ func TestOutage(t *testing.T) {
 		if at, err := o.Last(); !errors.Is(err, second) || at.Sub(began) != time.Second {
 			t.Errorf("the last failure: %v at %v", err, at)
 		}
-		if n, log := o.Fail(first); n != 1 || !log {
-			t.Errorf("the next outage: %d, %t", n, log)
+		if seen, log := o.Fail(first); seen != (outage.Tally{Count: 1, Since: time.Now()}) || !log {
+			t.Errorf("the next outage: %+v, %t", seen, log)
 		}
 	})
 }

@@ -26,12 +26,17 @@ type conns struct {
 	strangers int                // of those
 	held      int                // of those
 	closed    bool               // the listener
+	clock     time.Duration      // see tick; above zero
+	ticked    time.Time          // when it was read
 	change    chan struct{}      // closed and replaced when a connection may have begun to wait
 }
 
 // minWait is how long a connection waits for its client before it may be closed for
 // another. A client that has just connected must have the time to send its request.
 const minWait = 20 * time.Millisecond
+
+// step bounds what a pause between two looks at the clock counts, see tick.
+const step = minWait / 4
 
 // conn is a connection of a conns.
 type conn struct {
@@ -42,15 +47,18 @@ type conn struct {
 	held  bool
 	gone  bool
 
-	serving  bool      // a handler runs, and the client has sent all that it wants
-	answered bool      // the server may only have to say good-bye, which takes half a second
-	reading  bool      // a Read is in progress
-	writing  time.Time // when the Write that is in progress began; zero: none
-	since    time.Time // when it began to wait for a request, or its handler began or ended
+	serving   bool // a handler runs, and the client has sent all that it wants
+	answering bool // the handler has ended, and some of its answer may not be written yet
+	answered  bool // the server only says good-bye, which takes half a second
+	reading   bool // a Read is in progress
+
+	// By the clock of the conns; zero: never.
+	writing time.Duration // when the Write that is in progress began
+	since   time.Duration // when it began to wait for a request, its handler began, or its answer was written
 }
 
 func newConns(l net.Listener, limit int) *conns {
-	return &conns{Listener: l, limit: limit, open: map[*conn]struct{}{}, change: make(chan struct{})}
+	return &conns{Listener: l, limit: limit, open: map[*conn]struct{}{}, clock: 1, ticked: time.Now(), change: make(chan struct{})}
 }
 
 // Accept waits for a connection, and makes room for it.
@@ -81,7 +89,12 @@ func (cs *conns) makeRoom() bool {
 			defer cs.mu.Unlock()
 			return !cs.closed
 		}
-		oldest, pause := cs.oldest(time.Now())
+		oldest, pause := cs.oldest(cs.tick())
+		if pause <= 0 && oldest.heard() {
+			oldest.since = cs.clock // its goroutine is about to read that
+			cs.mu.Unlock()
+			continue
+		}
 		if pause <= 0 {
 			oldest.drop()
 			cs.mu.Unlock()
@@ -90,7 +103,7 @@ func (cs *conns) makeRoom() bool {
 		}
 		change := cs.change
 		cs.mu.Unlock()
-		timer := time.NewTimer(pause)
+		timer := time.NewTimer(min(pause, step))
 		select {
 		case <-timer.C:
 		case <-change:
@@ -99,11 +112,23 @@ func (cs *conns) makeRoom() bool {
 	}
 }
 
+// tick reads the clock by which connections wait for their clients. A pause between two
+// looks at it counts for a step at most. In a longer one this process may have been kept
+// from running, by a machine that is busy or a limit on its CPU, and clients would be
+// closed for what they sent meanwhile, or for answers that it has not written. The
+// caller has the lock.
+func (cs *conns) tick() time.Duration {
+	now := time.Now()
+	cs.clock += min(now.Sub(cs.ticked), step)
+	cs.ticked = now
+	return cs.clock
+}
+
 // oldest returns the connection to close for another, and how long it may still wait; or
 // how long to look away, when all are being served. Half of the places are for strangers:
 // known clients give up theirs beyond the other half, which they all can, because no more
 // than that are held. The caller has the lock.
-func (cs *conns) oldest(now time.Time) (oldest *conn, pause time.Duration) {
+func (cs *conns) oldest(now time.Duration) (oldest *conn, pause time.Duration) {
 	known := cs.strangers < (cs.limit+1)/2
 	pause = minWait
 	for c := range cs.open {
@@ -118,16 +143,26 @@ func (cs *conns) oldest(now time.Time) (oldest *conn, pause time.Duration) {
 }
 
 // waited returns for how long a connection has waited for its client, if it does. One
-// whose goroutine has not run yet, or has just got a request, does not. The caller has
-// the lock.
-func (c *conn) waited(now time.Time) (time.Duration, bool) {
+// whose goroutine has not run yet, has just got a request or has still to write its
+// answer does not. The caller has the lock.
+func (c *conn) waited(now time.Duration) (time.Duration, bool) {
 	switch {
-	case !c.writing.IsZero():
-		return now.Sub(c.writing), true
-	case c.answered, c.reading && !c.serving:
-		return now.Sub(c.since), true
+	case c.writing > 0:
+		return now - c.writing, true
+	case c.answered, c.waiting():
+		return now - c.since, true
 	}
 	return 0, false
+}
+
+// waiting reports whether the connection waits for what its client has to send. The
+// caller has the lock.
+func (c *conn) waiting() bool { return c.reading && !c.serving && !c.answering }
+
+// heard reports whether what the connection waits for has arrived, but its goroutine has
+// not run since. The caller has the lock.
+func (c *conn) heard() bool {
+	return c.writing == 0 && !c.answered && c.waiting() && unread(c.TCPConn)
 }
 
 // Close closes the listener, not its connections.
@@ -159,8 +194,8 @@ func (c *conn) note(change func()) {
 func (c *conn) Read(b []byte) (int, error) {
 	c.note(func() {
 		c.reading = true
-		if c.since.IsZero() {
-			c.since = time.Now()
+		if c.answering || c.since == 0 {
+			c.answering, c.since = false, c.owner.tick()
 		}
 	})
 	defer c.note(func() { c.reading = false })
@@ -169,26 +204,30 @@ func (c *conn) Read(b []byte) (int, error) {
 
 // Write waits for the client if it does not read.
 func (c *conn) Write(b []byte) (int, error) {
-	c.note(func() { c.writing = time.Now() })
-	defer c.note(func() {
-		c.writing = time.Time{}
-		if !c.serving { // what no handler writes is the last word on a request that is none
-			c.answered, c.since = true, time.Now()
-		}
-	})
+	c.note(func() { c.writing = c.owner.tick() })
+	defer c.note(func() { c.writing = 0 })
 	return c.TCPConn.Write(b)
+}
+
+// CloseWrite says good-bye: net/http calls it when all of an answer is written, and then
+// leaves the client half a second.
+func (c *conn) CloseWrite() error {
+	c.note(func() { c.answered, c.since = true, c.owner.tick() })
+	return c.TCPConn.CloseWrite()
 }
 
 // begin notes that a handler begins; the client still has to send a body, or not.
 func (c *conn) begin(body bool) {
-	c.note(func() { c.serving, c.answered, c.since = !body, false, time.Now() })
+	c.note(func() {
+		c.serving, c.answering, c.answered, c.since = !body, false, false, c.owner.tick()
+	})
 }
 
-// end notes that a handler has ended.
+// end notes that a handler has ended; the server still has to write its answer.
 func (c *conn) end() {
 	c.note(func() {
 		c.unhold()
-		c.serving, c.answered, c.since = false, true, time.Now()
+		c.serving, c.answering = false, true
 	})
 }
 

@@ -22,6 +22,7 @@ func ErrorLog(log *slog.Logger) *stdlog.Logger {
 type errorLog struct {
 	log    *slog.Logger
 	failed outage.Limiter
+	panics outage.Limiter
 }
 
 const maxErrorText = 200 // bytes of a line that are shown
@@ -34,11 +35,13 @@ func (l *errorLog) Write(line []byte) (int, error) {
 		if i := strings.LastIndex(text, "\ngoroutine "); i >= 0 {
 			stack = text[i+1:]
 		}
-		l.log.Error("a panic, which is a fault of this program: a request gets no answer", "stack", stack)
+		if seen, ok := l.panics.Allow(); ok {
+			seen.On(l.log).Error("a panic, which is a fault of this program: a request gets no answer", "stack", stack)
+		}
 		return len(line), nil
 	}
-	if n, ok := l.failed.Allow(); ok {
-		l.log.Warn("HTTP server reports a problem", "problem", strings.ToValidUTF8(text[:min(len(text), maxErrorText)], ""), "count", n)
+	if seen, ok := l.failed.Allow(); ok {
+		seen.On(l.log).Warn("HTTP server reports a problem", "problem", strings.ToValidUTF8(text[:min(len(text), maxErrorText)], ""))
 	}
 	return len(line), nil
 }

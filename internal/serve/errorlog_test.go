@@ -29,7 +29,7 @@ func TestErrorLog(t *testing.T) {
 	log.Println("http: Accept error: too many open files; retrying in 5ms")
 	log.Println("http: Accept error: too many open files; retrying in 10ms")
 	text := out.String()
-	for _, want := range []string{`"level":"ERROR","msg":"a panic, which is a fault of this program: a request gets no answer"`, "TestErrorLog.func1", `"msg":"HTTP server reports a problem","problem":"http: Accept error: too many open files; retrying in 5ms","count":1`} {
+	for _, want := range []string{`"level":"ERROR","msg":"a panic, which is a fault of this program: a request gets no answer"`, "TestErrorLog.func1", `"msg":"HTTP server reports a problem","count":1,"since":"`, `"problem":"http: Accept error: too many open files; retrying in 5ms"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %s in\n%s", want, text)
 		}

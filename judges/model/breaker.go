@@ -99,11 +99,12 @@ type breaker struct {
 	probe          uint64      // the only call while half-open; 0: none
 	lastReason     eval.Reason // of the last call that found the endpoint down
 	lastDown       error       // of the same call
-	// opened limits the lines about a breaker that opens, by the class of what is wrong: the
+	// opened limits the lines about a model that is down, by the class of what is wrong: the
 	// first error of a minute must not hide another one.
 	opened       map[string]*outage.Limiter
 	failing      error // of the last call; nil: it got an answer
 	failingSince time.Time
+	lastFailing  time.Time // failingSince, also when it is over
 	failedAt     time.Time
 	hold         hold
 }
@@ -156,7 +157,9 @@ func (m *breaker) end(call uint64, err error) {
 	if errors.Is(err, errNoTurn) || errors.Is(err, errCallerDeadline) || reason == eval.ReasonCanceled || reason == eval.ReasonLocal {
 		return
 	}
-	m.note(err)
+	if m.note(err); !m.failingSince.IsZero() {
+		m.lastFailing = m.failingSince
+	}
 	down := reason == eval.ReasonUnavailable || reason == eval.ReasonTimeout
 	if down {
 		m.lastReason, m.lastDown, m.newestFailed = reason, err, max(m.newestFailed, call)
@@ -165,6 +168,9 @@ func (m *breaker) end(call uint64, err error) {
 		}
 	} else if call > m.lastOfOldState {
 		m.hold.answered()
+		if m.hold.said && m.state == stateClosed {
+			m.logBack()
+		}
 	}
 	switch {
 	case call <= m.lastOfOldState || m.state == stateOpen:
@@ -205,26 +211,48 @@ func (m *breaker) olderInFlight() (n int) {
 
 func (m *breaker) enter(state string) {
 	m.state, m.enteredAt, m.lastOfOldState, m.window = state, time.Now(), m.lastCall, newFailureWindow()
-	ctx, model := context.Background(), slog.String(keyModel, m.model)
 	switch state {
 	case stateOpen: // each attempt that fails opens it again
-		class := asFailure(m.lastDown).class
-		if m.opened[class] == nil {
-			m.opened[class] = &outage.Limiter{}
-		}
-		n, ok := m.opened[class].Allow()
-		attrs := append(m.trouble(), slog.Int(keyCount, n))
-		switch {
-		case ok && m.hold.waits():
-			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: events that need it wait, up to judges.max_wait", attrs...)
-		case ok:
-			m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: judges answer with errors without calling it", attrs...)
-		}
+		m.logDown()
 	case stateHalfOpen:
-		m.log.LogAttrs(ctx, slog.LevelDebug, "model is tried again with one call", model)
+		m.log.LogAttrs(context.Background(), slog.LevelDebug, "model is tried again with one call", slog.String(keyModel, m.model))
 	case stateClosed:
-		clear(m.opened)
-		m.log.LogAttrs(ctx, slog.LevelInfo, "model is back", model)
+		m.logBack()
+	}
+}
+
+// logDown logs what becomes of evaluations now: once a minute for each class of what is
+// wrong.
+func (m *breaker) logDown() {
+	class := asFailure(m.lastDown).class
+	if m.opened[class] == nil {
+		m.opened[class] = &outage.Limiter{}
+	}
+	seen, ok := m.opened[class].Allow()
+	seen.Since = m.failingSince // as the status page says it
+	if seen.Since.IsZero() {
+		seen.Since = m.hold.downSince
+	}
+	ctx := context.Background()
+	switch {
+	case ok && m.hold.waits():
+		m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: events that need it wait, up to judges.max_wait", append(m.trouble(), seen.Attr())...)
+	case ok:
+		m.log.LogAttrs(ctx, slog.LevelWarn, "model is down: judges answer with errors without calling it", append(m.trouble(), seen.Attr())...)
+	}
+}
+
+// logBack logs that the model answers again, unless it comes and goes, and no line said
+// that it went.
+func (m *breaker) logBack() {
+	m.hold.said = false
+	told := false
+	for _, lines := range m.opened {
+		_, of := lines.Over()
+		told = told || of
+	}
+	if told {
+		m.log.LogAttrs(context.Background(), slog.LevelInfo, "model is back", slog.String(keyModel, m.model), slog.Duration(keyAfter, time.Since(m.lastFailing)))
 	}
 }
 
@@ -240,13 +268,17 @@ func (m *breaker) trouble() []slog.Attr {
 func (m *breaker) condition() Condition {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c := Condition{Breaker: m.state, Held: m.hold.waiting}
-	if c.Held > 0 && !m.hold.downSince.IsZero() {
-		c.HeldUntil = m.hold.downSince.Add(m.hold.most)
+	c := Condition{Breaker: m.state}
+	failing, since, at := m.failing, m.failingSince, m.failedAt
+	if down := m.hold.downSince; !down.IsZero() && m.hold.waiting > 0 {
+		c.Held, c.HeldUntil = m.hold.waiting, down.Add(m.hold.most)
+		if failing == nil { // a call from before the breaker opened got an answer, which ends no wait
+			failing, since, at = m.lastDown, down, down
+		}
 	}
-	if m.failing != nil {
-		c.Reason, c.FailingSince, c.FailedAt = eval.ReasonOf(m.failing), m.failingSince, m.failedAt
-		c.Error, c.Mend = inWords(m.failing, m.entry)
+	if failing != nil {
+		c.Reason, c.FailingSince, c.FailedAt = eval.ReasonOf(failing), since, at
+		c.Error, c.Mend = inWords(failing, m.entry)
 	}
 	return c
 }

@@ -21,12 +21,11 @@ const (
 	keyModel  = "model"
 	keyFormat = "format"
 	keyError  = "error"
-	keyCount  = "count"
 	keyNext   = "next"
 	keyReason = "reason"
 	keyAge    = "age_days"
 	keyMend   = "mend"
-	keySince  = "since"
+	keyAfter  = "after"
 
 	keyParameter = "parameter"
 )

@@ -23,6 +23,7 @@ type hold struct {
 	downSince time.Time     // end of the first call that found the endpoint down since it last answered; zero: it answers
 	news      chan struct{} // closed with the next answer; nil: nobody waits for one
 	waiting   int
+	said      bool // the log says that evaluations wait, although the breaker is closed
 	lines     outage.Limiter
 }
 
@@ -111,6 +112,7 @@ func (w *holdout) again(ctx context.Context, released <-chan struct{}, err error
 	select {
 	case <-news:
 	case <-timer.C:
+		w.stillDown()
 	case <-released:
 	case <-ctx.Done():
 		return false
@@ -118,11 +120,23 @@ func (w *holdout) again(ctx context.Context, released <-chan struct{}, err error
 	return true
 }
 
+// stillDown logs that evaluations wait, when one has waited in vain. The breaker says so
+// when it opens, but that is late after many answers, and never with few calls.
+func (w *holdout) stillDown() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state == stateClosed && w.hold.waits() && !w.hold.downSince.IsZero() {
+		w.hold.said = true
+		w.logDown()
+	}
+}
+
 // giveUp logs that evaluations wait no longer. The caller holds mu.
 func (w *holdout) giveUp(ctx context.Context) {
-	if n, ok := w.hold.lines.Allow(); ok {
+	if seen, ok := w.hold.lines.Allow(); ok {
+		seen.Since = w.hold.downSince
 		w.log.LogAttrs(ctx, slog.LevelWarn, "model is down for longer than judges.max_wait: judges answer with errors",
-			append(w.trouble(), slog.Time(keySince, w.hold.downSince), slog.Int(keyCount, n))...)
+			append(w.trouble(), seen.Attr())...)
 	}
 }
 

@@ -106,6 +106,78 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// TestHoldSaid: the log says within seconds that evaluations wait, also when the breaker
+// stays closed, because there were many answers before or there are few calls.
+func TestHoldSaid(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ before, waiting int }{
+		"many answers before": {5000, 32},
+		"few calls":           {0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var log bytes.Buffer
+				m := &outageModel{err: down()}
+				e := held(m, time.Minute, &log)
+				for range tt.before {
+					if err := evaluate(t.Context(), e, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+				m.calls, m.lasts = 0, 8*time.Second
+				var wg sync.WaitGroup
+				for range tt.waiting {
+					wg.Go(func() {
+						if err := evaluate(t.Context(), e, nil); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				_ = sleep(t.Context(), holdMax)
+				synctest.Wait()
+				said := log.String()
+				if strings.Count(said, "model is down: events that need it wait") != 1 || strings.Contains(said, "is back") {
+					t.Errorf("after %v:\n%s", holdMax, said)
+				}
+				wg.Wait()
+				if strings.Count(log.String(), "model is back") != 1 || strings.Count(log.String(), "model is down") != 1 {
+					t.Errorf("at the end:\n%s", log.String())
+				}
+			})
+		})
+	}
+}
+
+// TestHoldCondition: what waits is told with its reason, also when a call from before gets
+// an answer, and what was just woken waits no more.
+func TestHoldCondition(t *testing.T) {
+	t.Parallel()
+	for name, opens := range map[string]bool{"the breaker is closed": false, "the breaker has opened": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := held(&outageModel{}, time.Minute, &bytes.Buffer{}).breaker
+			before, _ := b.begin()
+			failed, _ := b.begin()
+			b.end(failed, down())
+			b.mu.Lock()
+			b.hold.begin()
+			if opens {
+				b.enter(stateOpen)
+			}
+			b.mu.Unlock()
+			if c := b.condition(); c.Held != 1 || c.FailingSince.IsZero() || c.Error == "" {
+				t.Errorf("down: %+v", c)
+			}
+			b.end(before, nil)
+			c := b.condition()
+			if waits := c.Held == 1; waits != opens || waits == c.FailingSince.IsZero() || waits == (c.Error == "") {
+				t.Errorf("after an answer: %+v", c)
+			}
+		})
+	}
+}
+
 // TestHoldAgain: after an outage that was too long the wait begins anew with the next one.
 func TestHoldAgain(t *testing.T) {
 	t.Parallel()

@@ -198,6 +198,12 @@ func FaultOf(err error) fault.Fault {
 		if f.status == http.StatusNotFound {
 			expected = "want a model that the server has, and base_url with its /v1"
 		}
+	case eval.ReasonLocal:
+		path, expected = "concurrency", "want fewer calls at once, or a higher limit of this machine, such as that of open files (ulimit -n)"
+	case eval.ReasonRefused, eval.ReasonContentFilter:
+		path, expected = "model", "want a model that judges such content"
+	case eval.ReasonBreakerOpen:
+		path, expected = "base_url", "want the address of a server that runs"
 	default:
 		path, expected = "model", "want a model that answers"
 	}

@@ -133,9 +133,9 @@ func (l *localFaults) judge(ctx context.Context, suspended time.Duration, err er
 	default:
 		return err
 	}
-	if n, ok := l.lines.Allow(); ok {
+	if seen, ok := l.lines.AllowErr(err); ok {
 		l.log.LogAttrs(ctx, slog.LevelWarn, "a fault of this machine ended calls of a model: they say nothing about the model and are made again",
-			slog.String(keyModel, l.model), slog.Any(keyError, err), slog.Int(keyCount, n))
+			slog.String(keyModel, l.model), slog.Any(keyError, err), seen.Attr())
 	}
 	return err
 }

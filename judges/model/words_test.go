@@ -10,7 +10,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,8 +54,6 @@ func TestWords(t *testing.T) {
 		change(d)
 		return &http.Transport{DialContext: d.DialContext}
 	}
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
 	half := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "600")
 		_, _ = io.WriteString(w, `{"id":"chatcmpl-1","choices":[{"index":0,`)
@@ -110,7 +110,7 @@ func TestWords(t *testing.T) {
 			mend:    "models.house.base_url: want a name that can be resolved, or mend the DNS of this machine",
 		},
 		"closed port": {
-			server: closed.URL, reason: eval.ReasonUnavailable,
+			server: "http://127.0.0.1:1/v1", reason: eval.ReasonUnavailable,
 			problem: `^no answer: connection refused$`, mend: "models.house.base_url: want the address of a server that runs",
 		},
 		"address that does not answer": {
@@ -170,6 +170,27 @@ func TestWords(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestEveryReasonHasAMend: of each reason for which a call can fail, a setting and a mend are
+// named that belong to it. The others are no reasons of a call, or no setting mends them.
+func TestEveryReasonHasAMend(t *testing.T) {
+	t.Parallel()
+	others := append(eval.PermanentReasons(), eval.ReasonCanceled, eval.ReasonRedaction, eval.ReasonInternal)
+	keys := reflect.TypeFor[Config]()
+	for _, reason := range eval.Reasons() {
+		f := FaultOf(fail(reason, failure{what: "failed"}))
+		if general := f.Expected == "want a model that answers"; general != slices.Contains(others, reason) {
+			t.Errorf("%s: mend %q", reason, f.Expected)
+		}
+		known := false
+		for key := range keys.Fields() {
+			known = known || key.Tag.Get("yaml") == f.Path
+		}
+		if !known {
+			t.Errorf("%s: %q is no key of a model", reason, f.Path)
+		}
 	}
 }
 

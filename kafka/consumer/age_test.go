@@ -51,6 +51,17 @@ func TestOldestAge(t *testing.T) {
 			t.Errorf("at its end, and cannot be read: %v, want the 3 seconds for which more may be there", got)
 		}
 
+		fresh := newPartition(t.Context(), 1, 5)
+		<-time.After(4 * time.Second)
+		if got := fresh.oldestAge(fresh.tracker.progress(), unknownOffset, true); got != 4*time.Second {
+			t.Errorf("never read, and cannot be: %v, want the 4 seconds for which it is ours", got)
+		}
+		given := fresh.tracker.begin(5, time.Now().Add(-time.Minute))
+		fresh.tracker.giveBack(given)
+		if got := fresh.oldestAge(fresh.tracker.progress(), 6, false); got != time.Minute {
+			t.Errorf("given back, and not finished: %v, want its age of a minute", got)
+		}
+
 		ahead := p.tracker.begin(2, time.Now().Add(time.Hour))
 		expect("a clock that is ahead", 3, 0)
 		p.tracker.finish(ahead)
@@ -95,6 +106,43 @@ func TestStatusOfAPartitionThatCannotBeRead(t *testing.T) {
 		p.outage.End()
 		p.noteReadTo(time.Now())
 		expect("read again", 0, 0, 0)
+	})
+}
+
+// TestStatusWhileNobodySaysWhereAPartitionEnds: a reader that waits for room asks no
+// broker for the end; when the look-ups of it are not answered either, what has come
+// since is not known.
+func TestStatusWhileNobodySaysWhereAPartitionEnds(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c, err := New(DefaultConfig(), Deps{Handle: func(context.Context, event.Message) error { return nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPartition(t.Context(), 0, 5)
+		p.raiseHigh(8, time.Now())
+		p.tracker.begin(5, time.Now())
+		c.joined, c.partitions[0] = true, p
+		for _, step := range []struct {
+			after           time.Duration
+			asked           bool
+			lag, unfinished int64
+			age             float64
+		}{
+			{minEndAge, false, 3, 3, 30},
+			{time.Second, false, -1, -1, 31},
+			{time.Minute, false, -1, -1, 91},
+			{0, true, 5, 5, 91},
+		} {
+			<-time.After(step.after)
+			if step.asked {
+				p.raiseHigh(10, time.Now())
+				p.raiseHigh(10, time.Now().Add(-time.Hour)) // an answer that comes late
+			}
+			if got := c.Status().Partitions[0]; got.Lag != step.lag || got.Unfinished != step.unfinished || got.OldestAgeSeconds != step.age {
+				t.Errorf("lag %d, unfinished %d, age %v; want %+v", got.Lag, got.Unfinished, got.OldestAgeSeconds, step)
+			}
+		}
 	})
 }
 

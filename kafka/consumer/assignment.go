@@ -26,7 +26,9 @@ type partition struct {
 	// the consumer stops.
 	work   context.Context
 	cancel context.CancelCauseFunc
+	taken  time.Time    // when this member took it over
 	high   atomic.Int64 // the offset after the newest message; unknownOffset until one is seen
+	highAt atomic.Int64 // when a broker last confirmed high or raised it, in milliseconds since 1970; 0: not yet
 	// readTo is the time up to which the partition has been read: that of the last message
 	// read, or when a broker last had no more. In milliseconds since 1970; 0: not yet.
 	readTo atomic.Int64
@@ -37,7 +39,7 @@ type partition struct {
 }
 
 func newPartition(ctx context.Context, id int, stored int64) *partition {
-	p := &partition{id: id, tracker: newTracker(stored)}
+	p := &partition{id: id, tracker: newTracker(stored), taken: time.Now()}
 	p.work, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	p.high.Store(unknownOffset)
 	return p
@@ -53,17 +55,21 @@ func (p *partition) noteReadTo(t time.Time) {
 
 // oldestAge returns the age of the oldest message that is not finished, by its own time,
 // or the most that it can be while it is not read yet. 0: all are finished, or a clock
-// is wrong; below zero: it is not known. While the partition is down, high says nothing
-// about what has come since.
-func (p *partition) oldestAge(at progress, high int64, down bool) time.Duration {
+// is wrong; below zero: it is not known. A blind partition is one whose end is not known
+// now, so that high says nothing about what has come since. One that this member has
+// never read counts from when it took it over: its messages may be older, and an age that
+// grows is seen, where none would not be.
+func (p *partition) oldestAge(at progress, high int64, blind bool) time.Duration {
 	var since time.Time
 	switch readTo := p.readTo.Load(); {
-	case at.working > 0:
+	case at.working+at.returned > 0:
 		since = at.oldest
-	case high <= at.next && !down:
+	case high <= at.next && !blind:
 		return 0
 	case readTo > 0:
 		since = time.UnixMilli(readTo)
+	case blind:
+		since = p.taken
 	}
 	if since.UnixMilli() <= 0 { // a message need not have a time
 		return -1
@@ -71,14 +77,30 @@ func (p *partition) oldestAge(at progress, high int64, down bool) time.Duration 
 	return max(time.Since(since), 0)
 }
 
-// raiseHigh records an end of the partition, unless a higher one is known.
-func (p *partition) raiseHigh(offset int64) {
+// raiseHigh records an end of the partition that a broker was asked for at a time, unless
+// a higher one is known.
+func (p *partition) raiseHigh(offset int64, asked time.Time) {
 	for {
 		known := p.high.Load()
-		if offset <= known || p.high.CompareAndSwap(known, offset) {
+		if offset < known {
+			return
+		}
+		if offset == known || p.high.CompareAndSwap(known, offset) {
+			p.highAt.Store(max(p.highAt.Load(), asked.UnixMilli()))
 			return
 		}
 	}
+}
+
+// minEndAge is the least time for which an end of the partition counts as known.
+const minEndAge = 30 * time.Second
+
+// blind reports whether it is not known where the partition ends: it cannot be read, or no
+// broker has said so for a while. Brokers say it with each fetch and each
+// Config.PartitionWatch; a reader that waits for room makes no fetches.
+func (p *partition) blind(down bool, watch time.Duration) bool {
+	at := p.highAt.Load()
+	return down || at > 0 && time.Since(time.UnixMilli(at)) > max(minEndAge, 3*watch)
 }
 
 // takeOver takes over the assigned partitions. One that this member had before
@@ -125,7 +147,9 @@ func (g *generation) takeOver(gctx context.Context) {
 		}
 		runs, err := decodeRuns(from.offset, from.metadata)
 		if err != nil {
-			c.log.Warn("commit metadata not used; some work may be repeated", keyPartition, a.ID, keyError, err)
+			if seen, ok := c.metadataLog.Allow(); ok {
+				seen.On(c.log).Warn("commit metadata not used; some work may be repeated", keyPartition, a.ID, keyError, err)
+			}
 		}
 		p.tracker.restore(runs)
 		taken[a.ID] = p
@@ -142,7 +166,9 @@ func (g *generation) takeOver(gctx context.Context) {
 	c.member = g.gen.MemberID
 	c.refusal.end()
 	c.outage.End()
-	c.joinLog.Reset() // the next outage is a new one, however soon it comes
+	c.joinLog.Over() // the next outage is a new one
+	c.commitLog.Over()
+	c.topicLog.Over()
 	slices.Sort(kept)
 	slices.Sort(fresh)
 	// Partitions with work in them are claimed first, so that those just taken are given
@@ -193,7 +219,10 @@ func (g *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupO
 		g.c.noteUnanswered(sent, err)
 		g.c.noteRefusal(err)
 		if !backoff.Wait(ctx, loadPause) {
-			g.c.log.Warn("commit metadata not read; some work may be repeated", keyGeneration, g.gen.ID, keyError, g.c.describe(err))
+			shown := g.c.describe(err)
+			if seen, ok := g.c.offsetsLog.AllowErr(shown); ok {
+				seen.On(g.c.log).Warn("commit metadata not read; some work may be repeated", keyGeneration, g.gen.ID, keyError, shown)
+			}
 			return nil
 		}
 	}
@@ -207,7 +236,9 @@ func (c *Consumer) noteForeign() {
 		return
 	}
 	c.foreign = foreign
-	c.log.Warn("the group reads other topics too: give each deployment a group of its own", "other_topics", foreign[:min(len(foreign), maxForeign)])
+	if seen, ok := c.foreignLog.Allow(); ok {
+		seen.On(c.log).Warn("the group reads other topics too: give each deployment a group of its own", "other_topics", foreign[:min(len(foreign), maxForeign)])
+	}
 }
 
 // maxForeign bounds the names in one line of the log.

@@ -89,8 +89,9 @@ func (c *Consumer) commit(ctx context.Context, as membership, parts []*partition
 	}
 	if failed == nil {
 		c.breaker.reset()
-		if since, was := c.outage.End(); was {
-			c.log.Info("offsets are committed again", "after", time.Since(since))
+		c.outage.End()
+		if since, told := c.commitLog.Over(); told {
+			c.log.Info("offsets are committed again", keyAfter, time.Since(since))
 		}
 	}
 	return failed
@@ -127,7 +128,7 @@ func (c *Consumer) offsetCommit(ctx context.Context, as membership, commits []ka
 	if err != nil {
 		c.noteUnanswered(sent, err)
 		c.refreshMetadata(err)
-		return nil, fmt.Errorf("commit %d partitions: %w", len(commits), conn.TrimMethod(err))
+		return nil, fmt.Errorf("commit offsets: %w", conn.TrimMethod(err))
 	}
 	answers := make(map[int]error, len(commits))
 	for _, p := range res.Topics[c.cfg.Topic] {
@@ -157,18 +158,18 @@ func (b *commitBreaker) reset() {
 	b.changed = make(chan struct{})
 }
 
-// failing returns how long commits have failed, and a channel that the next reset closes.
-func (b *commitBreaker) failing() (time.Duration, <-chan struct{}) {
+// failing returns since when commits have failed, and a channel that the next reset closes.
+func (b *commitBreaker) failing() (since time.Time, changed <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return time.Since(b.lastGood), b.changed
+	return b.lastGood, b.changed
 }
 
 // wait waits until commits have failed for no longer than limit.
 func (b *commitBreaker) wait(ctx context.Context, limit time.Duration) error {
 	for {
-		failing, changed := b.failing()
-		if failing <= limit {
+		since, changed := b.failing()
+		if time.Since(since) <= limit {
 			return ctx.Err()
 		}
 		select {

@@ -69,8 +69,9 @@ type Consumer struct {
 	refusal        refusalState
 	outage         outage.Outage // of joining the group and of commits
 
-	joinLog, commitLog, fetchLog, topicLog outage.Limiter
-	letterLog                              letterLog
+	joinLog, commitLog, fetchLog, topicLog, foreignLog    outage.Limiter
+	metadataLog, offsetsLog, resetLog, lostLog, panicsLog outage.Limiter
+	letterLog                                             letterLog
 
 	metadataLimit atomic.Int64              // bytes of commit metadata that the broker has been found to accept
 	lastCommit    atomic.Pointer[time.Time] // when the broker last accepted a commit; nil: never
@@ -211,8 +212,9 @@ func (c *Consumer) generations(ctx, grace, rejoin context.Context, group *kafka.
 			if isOutage(err) {
 				c.outage.Fail(err)
 			}
-			if n, ok := c.joinLog.Allow(); ok {
-				c.log.Warn("group not joined; trying again", keyError, err, keyCount, n)
+			if seen, ok := c.joinLog.AllowErr(err); ok {
+				seen.Since = since(&c.outage, seen.Since)
+				seen.On(c.log).Warn("group not joined; trying again", keyError, err)
 			}
 			continue
 		case wait.Err() == nil: // stopping, and joining failed

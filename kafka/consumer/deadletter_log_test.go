@@ -32,6 +32,7 @@ func TestBurstIsSummedUp(t *testing.T) {
 		go func() { defer close(ended); c.summarizeDeadLetters(ctx) }()
 
 		const burst = 53
+		began := time.Now().Format("2006-01-02T15:04:05.000Z07:00")
 		for range burst {
 			c.letterLog.of(eval.ReasonMalformed).Allow()
 		}
@@ -42,7 +43,7 @@ func TestBurstIsSummedUp(t *testing.T) {
 		}
 		<-time.After(summaryInterval + time.Second)
 		synctest.Wait()
-		if want := fmt.Sprintf("count=%d\n", burst-1); strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(out.String(), want) {
+		if want := fmt.Sprintf(" count=%d since=%s reason=malformed\n", burst-1, began); strings.Count(out.String(), "\n") != 1 || !strings.HasSuffix(out.String(), want) {
 			t.Errorf("log %q, want one line with %q", out, want)
 		}
 		<-time.After(time.Hour)
@@ -50,11 +51,12 @@ func TestBurstIsSummedUp(t *testing.T) {
 		if n := strings.Count(out.String(), "\n"); n != 1 {
 			t.Errorf("%d lines after an hour in which nothing happened", n)
 		}
+		began = time.Now().Format("2006-01-02T15:04:05.000Z07:00")
 		c.letterLog.of(eval.ReasonTooLarge).Allow()
 		c.letterLog.of(eval.ReasonTooLarge).Allow()
 		stop()
 		<-ended
-		if !strings.HasSuffix(out.String(), "reason=too_large count=1\n") {
+		if !strings.HasSuffix(out.String(), " count=1 since="+began+" reason=too_large\n") {
 			t.Errorf("log %q, want what is left at the end", out)
 		}
 	})

@@ -82,7 +82,7 @@ const (
 	keyGeneration = "generation"
 	keyPartition  = "partition"
 	keyOffset     = "offset"
-	keyCount      = "count"
+	keyAfter      = "after"
 	keyReason     = "reason"
 	keyError      = "error"
 	keyStack      = "stack"

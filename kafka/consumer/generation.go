@@ -247,8 +247,9 @@ func (g *generation) commit(ctx context.Context) error {
 		if isOutage(err) {
 			g.c.outage.Fail(shown)
 		}
-		if n, ok := g.c.commitLog.Allow(); ok {
-			g.c.log.Warn("offsets not committed; trying again", keyGeneration, g.gen.ID, keyError, shown, keyCount, n)
+		if seen, ok := g.c.commitLog.AllowErr(shown); ok {
+			seen.Since = since(&g.c.outage, seen.Since)
+			seen.On(g.c.log).Warn("offsets not committed; trying again", keyGeneration, g.gen.ID, keyError, shown)
 		}
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -147,6 +148,23 @@ func (b *testbed) stored(partition int) int64 {
 	return res.Topics[b.cfg.Topic][0].CommittedOffset
 }
 
+// restart starts a broker of the test's own on the address of one that it had before.
+// Meanwhile another process may have got the port for a connection, and keep it for a
+// moment.
+func (b *testbed) restart(cfg broker.Config) *broker.Broker {
+	b.t.Helper()
+	var again *broker.Broker
+	b.eventually("listening on "+cfg.Addr, func() bool {
+		var err error
+		if again, err = broker.Start(cfg); err != nil && !errors.Is(err, syscall.EADDRINUSE) {
+			b.t.Fatal(err)
+		}
+		return err == nil
+	})
+	b.t.Cleanup(again.Close)
+	return again
+}
+
 // eventually polls a condition that only another process knows.
 func (b *testbed) eventually(what string, cond func() bool) {
 	b.t.Helper()
@@ -175,6 +193,12 @@ type worker struct {
 // start runs a consumer with the testbed's configuration until the test ends.
 func (b *testbed) start(deps Deps) *worker {
 	b.t.Helper()
+	return b.startWith(deps, func(*Consumer) {})
+}
+
+// startWith is start with a change of the consumer before it runs.
+func (b *testbed) startWith(deps Deps, change func(*Consumer)) *worker {
+	b.t.Helper()
 	seen := &tally{counts: make(map[string]int)}
 	if deps.Observe == nil {
 		deps.Observe = seen
@@ -186,6 +210,7 @@ func (b *testbed) start(deps Deps) *worker {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	change(c)
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &worker{Consumer: c, b: b, stop: cancel, end: make(chan error, 1), seen: seen}
 	go func() { w.end <- c.Run(ctx) }()

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/evalworker/evalworker/internal/base/backoff"
 	"github.com/evalworker/evalworker/internal/base/conn"
+	"github.com/evalworker/evalworker/internal/outage"
 )
 
 // An offset counts as beyond the end only if beyondChecks more look-ups, beyondPause
@@ -64,24 +66,28 @@ type logBounds struct{ first, last int64 }
 const boundsAtOnce = 4
 
 // bounds asks the brokers for the bounds of partitions. Each question has requestTimeout,
-// because a worker of many partitions asks many.
+// because a worker of many partitions asks many. With an error it returns those that are
+// known: it goes on over partitions whose leaders do not answer, and ends when nobody does.
 func (c *Consumer) bounds(ctx context.Context, ids []int) (_ map[int]logBounds, err error) {
 	defer func() { c.refreshMetadata(err) }()
 	out := make(map[int]logBounds, len(ids))
 	for some := range slices.Chunk(ids, boundsAtOnce) {
-		if err := c.addBounds(ctx, out, some); err != nil {
-			return nil, err
+		before := len(out)
+		if failed := c.addBounds(ctx, out, some); failed != nil {
+			if err = cmp.Or(err, failed); len(out) == before {
+				return out, err
+			}
 		}
 	}
-	return out, nil
+	return out, err
 }
 
 // errLeaderSilent takes the place of the code with which kafka-go reports any failure of a
 // request for bounds that got no answer. A broker has a code for each of its own.
 var errLeaderSilent = errors.New("its leader cannot be reached, or does not answer")
 
-// addBounds adds the bounds of some partitions to out.
-func (c *Consumer) addBounds(ctx context.Context, out map[int]logBounds, ids []int) error {
+// addBounds adds the bounds of some partitions to out, and returns the first error of one.
+func (c *Consumer) addBounds(ctx context.Context, out map[int]logBounds, ids []int) (failed error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	requests := make([]kafka.OffsetRequest, 0, 2*len(ids))
@@ -94,21 +100,25 @@ func (c *Consumer) addBounds(ctx context.Context, out map[int]logBounds, ids []i
 	if err != nil {
 		return fmt.Errorf("list offsets of %s: %w", c.cfg.Topic, conn.TrimMethod(err))
 	}
+	answers := make(map[int]kafka.PartitionOffsets, len(ids))
 	for _, p := range res.Topics[c.cfg.Topic] {
-		switch {
-		case errors.Is(p.Error, kafka.Unknown):
-			return fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, p.Partition, errLeaderSilent)
-		case p.Error != nil:
-			return fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, p.Partition, p.Error)
-		}
-		out[p.Partition] = logBounds{first: p.FirstOffset, last: p.LastOffset}
+		answers[p.Partition] = p
 	}
 	for _, id := range ids {
-		if _, ok := out[id]; !ok {
-			return fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, id, kafka.UnknownTopicOrPartition)
+		p, ok := answers[id]
+		if !ok {
+			p.Error = kafka.UnknownTopicOrPartition
+		}
+		if errors.Is(p.Error, kafka.Unknown) {
+			p.Error = errLeaderSilent
+		}
+		if p.Error == nil {
+			out[id] = logBounds{first: p.FirstOffset, last: p.LastOffset}
+		} else if failed == nil {
+			failed = fmt.Errorf("list offsets of %s/%d: %w", c.cfg.Topic, id, p.Error)
 		}
 	}
-	return nil
+	return failed
 }
 
 // partitionIDs returns the partitions of the topic as the brokers have them now;
@@ -154,8 +164,9 @@ func (c *Consumer) beginGroup(ctx context.Context) bool {
 		if !c.noteRefusal(err) {
 			shown := c.describe(err)
 			c.outage.Fail(shown)
-			if n, ok := c.joinLog.Allow(); ok {
-				c.log.Warn("beginning of the group not set; trying again", keyError, shown, keyCount, n)
+			if seen, ok := c.joinLog.AllowErr(shown); ok {
+				seen.Since = since(&c.outage, seen.Since)
+				seen.On(c.log).Warn("beginning of the group not set; trying again", keyError, shown)
 			}
 		}
 		if !backoff.Wait(ctx, joinBackoff) {
@@ -182,9 +193,11 @@ func (c *Consumer) commitEnds(attempt context.Context) error {
 		isNew = isNew && o.offset == unknownOffset
 	}
 	if isNew {
-		if c.startEnds, err = c.bounds(attempt, ids); err != nil {
+		ends, err := c.bounds(attempt, ids)
+		if err != nil {
 			return err
 		}
+		c.startEnds = ends
 	}
 	var commits []kafka.OffsetCommit
 	for _, id := range ids {
@@ -239,11 +252,13 @@ func (g *generation) seek(ctx context.Context, p *partition) error {
 		if check > 0 && !backoff.Wait(ctx, beyondPause) {
 			return ctx.Err()
 		}
+		asked := time.Now()
 		b, err := g.boundsOf(ctx, p)
 		if err != nil {
 			return err
 		}
-		p.high.Store(b.last)
+		p.high.Store(b.last) // also a lower one, of a topic that was made again
+		p.highAt.Store(asked.UnixMilli())
 		if start = findStart(p.tracker.progress().next, b, g.c.cfg.OutOfRange); !start.beyond {
 			g.jump(p, start.offset)
 			return nil
@@ -255,8 +270,10 @@ func (g *generation) seek(ctx context.Context, p *partition) error {
 		other.tracker.doubt()
 	}
 	g.c.observe.OffsetReset(p.id, from, start.offset)
-	g.c.log.Warn("the committed offset lies beyond the end of the partition: the topic was made again or cut", keyPartition, p.id,
-		keyOffset, from, "start", start.offset, "policy", string(g.c.cfg.OutOfRange))
+	if seen, ok := g.c.resetLog.Allow(); ok {
+		seen.On(g.c.log).Warn("the committed offset lies beyond the end of the partition: the topic was made again or cut", keyPartition, p.id,
+			keyOffset, from, "start", start.offset, "policy", string(g.c.cfg.OutOfRange))
+	}
 	return nil
 }
 
@@ -277,8 +294,15 @@ func (g *generation) explainGap(ctx context.Context, p *partition, to int64) err
 func (g *generation) jump(p *partition, to int64) {
 	if lost := p.tracker.jump(to); lost > 0 {
 		g.c.observe.LostToRetention(p.id, lost)
-		g.c.log.Error("messages were deleted before they were read: raise the topic's retention or add workers", keyPartition, p.id, keyOffset, to, keyCount, lost)
+		if seen, ok := g.c.lostLog.AllowN(int(lost)); ok {
+			g.c.logLost(seen, keyPartition, p.id, keyOffset, to)
+		}
 	}
+}
+
+// logLost logs messages that were lost to the topic's retention.
+func (c *Consumer) logLost(seen outage.Tally, place ...any) {
+	c.log.With(place...).Error("messages were deleted before they were read: raise the topic's retention or add workers", seen.Attr())
 }
 
 func (g *generation) boundsOf(ctx context.Context, p *partition) (logBounds, error) {

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol/listoffsets"
+	"github.com/twmb/franz-go/pkg/kfake"
 
 	"github.com/evalworker/evalworker/event"
 )
@@ -84,4 +86,71 @@ func TestBoundsOfManyPartitionsTakeTheirTime(t *testing.T) {
 			}
 		}
 	})
+}
+
+// openConns counts the connections that a listener has accepted and that are still open.
+type openConns struct {
+	net.Listener
+	now, peak *atomic.Int32
+}
+
+func (l openConns) Accept() (net.Conn, error) {
+	nc, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	n := l.now.Add(1)
+	for peak := l.peak.Load(); n > peak && !l.peak.CompareAndSwap(peak, n); peak = l.peak.Load() {
+	}
+	return &countedConn{Conn: nc, now: l.now}, nil
+}
+
+// countedConn is one of them.
+type countedConn struct {
+	net.Conn
+	now    *atomic.Int32
+	closed sync.Once
+}
+
+func (c *countedConn) Close() error {
+	c.closed.Do(func() { c.now.Add(-1) })
+	return c.Conn.Close()
+}
+
+// TestConnectionsOfAWorker: as docs/scaling.md says, a worker holds one connection a
+// partition and some ten more, and up to two more a partition for a while after it took
+// partitions over.
+func TestConnectionsOfAWorker(t *testing.T) {
+	t.Parallel()
+	const partitions = 48
+	var now, peak atomic.Int32
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.ListenFn(func(network, addr string) (net.Listener, error) {
+		ln, err := new(net.ListenConfig).Listen(t.Context(), network, addr)
+		return openConns{Listener: ln, now: &now, peak: &peak}, err
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	cfg := DefaultConfig()
+	cfg.Brokers, cfg.SessionTimeout = cluster.ListenAddrs(), time.Minute
+	b := testbedOn(t, cfg, partitions)
+	b.client.Transport.(*kafka.Transport).CloseIdleConnections()
+	b.eventually("only the worker's connections are counted", func() bool { return now.Load() == 0 })
+	peak.Store(0)
+	w := b.startWith(Deps{Handle: new(notebook).Handle}, func(c *Consumer) { c.transport.IdleTimeout = 200 * time.Millisecond })
+	b.eventually("all partitions are read", func() bool {
+		open := 0
+		for _, p := range w.Status().Partitions {
+			if p.High == 0 && p.Lag == 0 {
+				open++
+			}
+		}
+		return open == partitions && now.Load() >= partitions
+	})
+	b.eventually("one a partition and some ten more", func() bool { return now.Load() >= partitions && now.Load() <= partitions+14 })
+	t.Logf("%d connections for %d partitions, %d at most", now.Load(), partitions, peak.Load())
+	if most := peak.Load(); most > 3*partitions+14 {
+		t.Errorf("%d connections at once for %d partitions, want at most three a partition and some ten", most, partitions)
+	}
 }

@@ -36,6 +36,15 @@ func isOutage(err error) bool {
 	return true
 }
 
+// since returns since when an outage has its present cause, as the status page says it, so that
+// the log says the same; without an outage it returns known.
+func since(o *outage.Outage, known time.Time) time.Time {
+	if began, err := o.Now(); err != nil {
+		return began
+	}
+	return known
+}
+
 // refreshMetadata makes kafka-go ask again where brokers and leaders are, after a
 // request that may have failed because they moved: by itself it waits for metadataTTL.
 func (c *Consumer) refreshMetadata(err error) {
@@ -92,8 +101,8 @@ func (c *Consumer) noteRefusal(err error) bool {
 	if refused == nil {
 		return false
 	}
-	if n, ok := c.refusal.add(refused, c.isJoined()); ok {
-		c.log.Error("Kafka does not let this worker in; trying again", keyError, refused, keyCount, n)
+	if seen, ok := c.refusal.add(refused, c.isJoined()); ok {
+		seen.On(c.log).Error("Kafka does not let this worker in; trying again", keyError, refused)
 	}
 	return true
 }
@@ -129,13 +138,12 @@ func (s *refusalState) over(r *refusal, joined bool) bool {
 }
 
 // add records a refusal, and reports whether to log it.
-func (s *refusalState) add(err *conn.AccessError, joined bool) (count int, log bool) {
+func (s *refusalState) add(err *conn.AccessError, joined bool) (seen outage.Tally, log bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
 	r := s.reasons[err.Cause()]
-	begins := r == nil || s.over(r, joined)
-	if begins {
+	if r == nil || s.over(r, joined) {
 		r = &refusal{since: now}
 		if s.reasons == nil {
 			s.reasons = make(map[string]*refusal)
@@ -143,10 +151,9 @@ func (s *refusalState) add(err *conn.AccessError, joined bool) (count int, log b
 		s.reasons[err.Cause()] = r
 	}
 	r.err, r.last, s.newest = err, now, r
-	if count, log = s.log.Allow(); log || !begins {
-		return count, log
-	}
-	return s.log.Flush(true)
+	seen, log = s.log.AllowErr(err)
+	seen.Since = r.since
+	return seen, log
 }
 
 // end records that this worker was let in.
@@ -155,7 +162,7 @@ func (s *refusalState) end() {
 	defer s.mu.Unlock()
 	clear(s.reasons)
 	s.newest = nil
-	s.log.Reset()
+	s.log.Over()
 }
 
 // endOf records that a request succeeded that was refused with err before.

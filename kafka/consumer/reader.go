@@ -97,8 +97,9 @@ func (g *generation) readPartition(ctx context.Context, p *partition) {
 		err = g.c.describe(err)
 		p.outage.Fail(err)
 		if !g.c.noteRefusal(err) {
-			if n, ok := g.c.fetchLog.Allow(); ok {
-				g.c.log.Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err, keyCount, n)
+			if seen, ok := g.c.fetchLog.AllowErr(err); ok {
+				seen.Since = since(&p.outage, seen.Since)
+				seen.On(g.c.log).Warn("fetching interrupted; trying again", keyPartition, p.id, keyError, err)
 			}
 		}
 		if !reopenBackoff.Wait(ctx, attempt) {
@@ -132,7 +133,24 @@ func (g *generation) readConnection(ctx context.Context, p *partition) error {
 			from.Brokers = []string{conn.RemoteAddr().String()}
 			return from.Describe(g.c.explain(err))
 		}
-		p.outage.End()
+		g.noteRead(p)
+	}
+}
+
+// noteRead records that a partition can be read, and logs when the last of those that could
+// not be read can be read again.
+func (g *generation) noteRead(p *partition) {
+	if since, err := p.outage.Now(); err == nil || since.IsZero() {
+		return
+	}
+	p.outage.End()
+	for _, other := range g.parts {
+		if _, err := other.outage.Now(); err != nil {
+			return
+		}
+	}
+	if since, told := g.c.fetchLog.Over(); told {
+		g.c.log.Info("all partitions are fetched again", keyAfter, time.Since(since))
 	}
 }
 
@@ -163,7 +181,7 @@ func (r *reader) read(ctx context.Context, conn *fetch.Conn) error {
 	if err := r.checkLeader(conn.High(), known); err != nil {
 		return err
 	}
-	r.p.raiseHigh(conn.High())
+	r.p.raiseHigh(conn.High(), asked)
 	var last time.Time // of the last message
 	for {
 		switch err := conn.Next(&r.msg); {
@@ -325,7 +343,10 @@ func (c *Consumer) panicFault(in string, m *event.Message, v any) error {
 		text = err.Error()
 	}
 	fault := eval.Permanent(eval.ReasonPanic, errors.New(text))
-	c.log.Error("a panic, which is a fault of this program: the message becomes a dead letter", "in", in, keyPartition, m.Partition, keyOffset, m.Offset, keyError, fault, keyStack, string(debug.Stack()))
+	if seen, ok := c.panicsLog.AllowCause(in); ok {
+		seen.On(c.log).Error("a panic, which is a fault of this program: the message becomes a dead letter", "in", in, keyPartition, m.Partition, keyOffset, m.Offset,
+			keyError, fault, keyStack, string(debug.Stack()))
+	}
 	return fault
 }
 

@@ -263,8 +263,8 @@ func TestRefusals(t *testing.T) {
 			{why("b", "1"), outage.Interval - time.Second, 2, true},
 		} {
 			<-time.After(step.wait)
-			if n, log := r.add(step.why, false); n != step.n || log != step.log {
-				t.Errorf("step %d: %d, %v", i, n, log)
+			if seen, log := r.add(step.why, false); log && seen.Count != step.n || log != step.log {
+				t.Errorf("step %d: %+v, %v", i, seen, log)
 			}
 		}
 		if text, since := r.current(false); !strings.Contains(text, "b") || since.Sub(began) != 2*time.Second {

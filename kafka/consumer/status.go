@@ -2,7 +2,6 @@ package consumer
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -34,7 +33,8 @@ type Status struct {
 
 	// LastCommit is when the broker last accepted a commit; zero: not yet.
 	LastCommit time.Time `json:"last_commit,omitzero"`
-	// Stalled says why reading has stopped or soon will; empty when it has not.
+	// Stalled says why reading has stopped or soon will, in words that stay the same
+	// while it lasts, as probes are compared; empty when it has not.
 	Stalled      string    `json:"stalled,omitempty"`
 	StalledSince time.Time `json:"stalled_since,omitzero"`
 }
@@ -46,15 +46,17 @@ type PartitionStatus struct {
 	Next      int64 `json:"next"`      // the next offset to read
 	Committed int64 `json:"committed"` // the broker knows that all below is finished
 	High      int64 `json:"high"`      // the end of the partition when last seen
-	Lag       int64 `json:"lag"`       // High - Committed: what a new owner of the partition has before it; -1 while unknown, as when the partition cannot be read
+	Lag       int64 `json:"lag"`       // High - Committed: what a new owner of the partition has before it; -1 while unknown, as when the partition cannot be read or no broker has said for a while where it ends
 	// Unfinished counts the messages up to High that are not finished: those not read
 	// yet, and those in flight. One slow message leaves it at 1 while Lag grows. -1
 	// while unknown.
 	Unfinished int64 `json:"unfinished"`
 	// OldestAgeSeconds is the age of the oldest of them, by the time that its publisher
 	// gave it, or the most that it can be while it is not read yet: the lag in seconds. 0
-	// when there is none, and never below by a clock that is ahead. While the partition
-	// cannot be read it is the time since it was read to its end. -1 while unknown.
+	// when there is none, and never below by a clock that is ahead. While the end of the
+	// partition is not known, as when it cannot be read, it is the time since it was read
+	// to its end, and since this member took it over if it has never read it. -1 while
+	// unknown.
 	OldestAgeSeconds float64 `json:"oldest_age_seconds"`
 	InFlight         int     `json:"in_flight"` // messages begun and not finished
 	Tracked          int     `json:"tracked"`   // entries of the window in use
@@ -113,16 +115,17 @@ func (c *Consumer) Status() Status {
 		if down {
 			ps.DownSince, ps.Error = since, err.Error()
 		}
-		if high >= 0 && at.low >= 0 {
-			if !down { // else more may have come
-				known := at.committed
-				if known < 0 { // nothing is committed yet
-					known = at.low
-				}
-				ps.Lag = max(high-known, 0)
-				ps.Unfinished = max(high-at.next, 0) + int64(at.working+at.returned)
+		located, blind := high >= 0 && at.low >= 0, p.blind(down, c.cfg.PartitionWatch)
+		if located && !blind { // else more may have come
+			known := at.committed
+			if known < 0 { // nothing is committed yet
+				known = at.low
 			}
-			if age := p.oldestAge(at, high, down); age >= 0 {
+			ps.Lag = max(high-known, 0)
+			ps.Unfinished = max(high-at.next, 0) + int64(at.working+at.returned)
+		}
+		if located || blind {
+			if age := p.oldestAge(at, high, blind); age >= 0 {
 				ps.OldestAgeSeconds = age.Round(time.Millisecond).Seconds()
 			}
 		}
@@ -138,8 +141,8 @@ func (c *Consumer) Status() Status {
 	if last := c.lastCommit.Load(); last != nil {
 		st.LastCommit = *last
 	}
-	if failing, _ := c.breaker.failing(); st.Joined && failing > c.cfg.MaxCommitOutage {
-		st.Stalled, st.StalledSince = "commits fail", time.Now().Add(-failing)
+	if since, _ := c.breaker.failing(); st.Joined && time.Since(since) > c.cfg.MaxCommitOutage {
+		st.Stalled, st.StalledSince = "commits fail", since
 		if st.Error != "" {
 			st.Stalled += ": " + st.Error
 		}
@@ -148,8 +151,11 @@ func (c *Consumer) Status() Status {
 		st.Stalled, st.StalledSince = "topic "+c.cfg.Topic+" does not exist; create it, or correct kafka.topic", *missing
 	}
 	for _, r := range []*retries{&c.handlerRetries, &c.letterRetries} {
-		if n, since := r.current(); n > 0 && st.Stalled == "" {
-			st.Stalled, st.StalledSince = fmt.Sprintf("%s (%d of %d in flight)", r.cause, n, st.MaxInFlight), since
+		if n, since, err := r.current(); n > 0 && st.Stalled == "" {
+			st.Stalled, st.StalledSince = r.cause, since
+			if err != nil {
+				st.Stalled += ": " + err.Error()
+			}
 		}
 	}
 	return st

@@ -32,26 +32,30 @@ func (g *generation) watchTopic(ctx context.Context) {
 }
 
 // refreshHigh records the ends of the partitions, and reports whether one of them ends
-// before what was read of it. It ignores a failure: the readers notice it too.
+// before what was read of it. It ignores failures: the readers notice them too, and
+// partitions that they cannot read are not asked for, so that the others get their answers.
 func (g *generation) refreshHigh(ctx context.Context) (shorter bool) {
-	if len(g.parts) == 0 {
-		return false
-	}
-	ids := make([]int, len(g.parts))
+	var ids []int
 	read := make(map[int]int64, len(g.parts)) // as it was before the request
-	for i, p := range g.parts {
-		ids[i], read[p.id] = p.id, p.tracker.progress().next
+	for _, p := range g.parts {
+		if _, failed := p.outage.Now(); failed == nil {
+			ids, read[p.id] = append(ids, p.id), p.tracker.progress().next
+		}
+	}
+	if len(ids) == 0 {
+		return false
 	}
 	sent := time.Now()
 	bounds, err := g.c.bounds(ctx, ids)
 	if err != nil {
 		g.c.noteUnanswered(sent, err)
 		g.c.noteRefusal(err)
-		return false
 	}
 	for _, p := range g.parts {
-		p.raiseHigh(bounds[p.id].last)
-		shorter = shorter || p.open.Load() && bounds[p.id].last < read[p.id]
+		if b, known := bounds[p.id]; known {
+			p.raiseHigh(b.last, sent)
+			shorter = shorter || p.open.Load() && b.last < read[p.id]
+		}
 	}
 	return shorter
 }
@@ -86,13 +90,15 @@ func (g *generation) countPartitions(ctx context.Context) (partitions int, known
 	}
 	if len(ids) > 0 {
 		g.c.topicMissing.Store(nil)
+		g.c.topicLog.Over()
 		return len(ids), true
 	}
-	if g.c.topicMissing.CompareAndSwap(nil, new(time.Now())) {
-		g.c.topicLog.Reset()
-	}
-	if n, ok := g.c.topicLog.Allow(); ok {
-		g.c.log.Warn("topic does not exist: nothing is consumed until it is made; create it, or correct kafka.topic", keyCount, n)
+	g.c.topicMissing.CompareAndSwap(nil, new(time.Now()))
+	if seen, ok := g.c.topicLog.Allow(); ok {
+		if missing := g.c.topicMissing.Load(); missing != nil {
+			seen.Since = *missing // as the status page says it
+		}
+		g.c.log.Warn("topic does not exist: nothing is consumed until it is made; create it, or correct kafka.topic", seen.Attr())
 	}
 	return 0, true
 }

@@ -146,10 +146,7 @@ func TestBrokerRestart(t *testing.T) {
 	b := newTestbed(t, 2, true)
 	dir := t.TempDir()
 	b.broker.Close()
-	embedded, err := broker.Start(broker.Config{Addr: b.broker.Addr(), Dir: dir, Topics: map[string]int32{b.cfg.Topic: 2}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	embedded := b.restart(broker.Config{Addr: b.broker.Addr(), Dir: dir, Topics: map[string]int32{b.cfg.Topic: 2}})
 	b.publish(0, values("a", 20)...)
 	b.publish(1, values("b", 20)...)
 	g := newGatekeeper("a4", "b9")
@@ -159,11 +156,7 @@ func TestBrokerRestart(t *testing.T) {
 	embedded.Close()
 	close(g.held["a4"])
 	b.eventually("finished without a broker", func() bool { return w.seen.count("consumed") == 39 })
-	again, err := broker.Start(broker.Config{Addr: embedded.Addr(), Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(again.Close)
+	b.restart(broker.Config{Addr: embedded.Addr(), Dir: dir})
 	close(g.held["b9"])
 	b.eventually("all committed", func() bool { return b.stored(0) == 20 && b.stored(1) == 20 })
 	if diff := cmp.Diff(once(values("a", 20), values("b", 20)), g.get()); diff != "" {
@@ -393,7 +386,7 @@ func TestTransientErrorsAreTriedAgain(t *testing.T) {
 		}
 	}})
 	b.eventually("three attempts", func() bool { return calls.Load() >= 3 })
-	if st := w.Status(); st.Stalled == "" || st.StalledSince.IsZero() || st.InFlight != 1 {
+	if st := w.Status(); st.Stalled != "handlers wait for a dependency: unavailable: the store is away" || st.StalledSince.IsZero() || st.InFlight != 1 {
 		t.Errorf("status during the trouble: %+v", st)
 	}
 	if got := b.stored(0); got > 0 {

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -67,7 +68,7 @@ func (c *Consumer) handle(ctx context.Context, m *event.Message) (done bool, att
 			return false, attempts, err
 		}
 		if attempts == 1 {
-			defer c.handlerRetries.enter()()
+			defer c.handlerRetries.enter(c.log)()
 		}
 		if !c.waitRetry(ctx, &c.handlerRetries, m, attempts, err) {
 			return false, attempts, nil
@@ -95,9 +96,9 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 		if err == nil {
 			c.refusal.endOf(last)
 			c.observe.DeadLettered(eval.ReasonOf(fault))
-			if n, ok := c.letterLog.of(eval.ReasonOf(fault)).Allow(); ok {
-				c.log.Warn("message put aside as a dead letter", keyPartition, m.Partition, keyOffset, m.Offset,
-					keyReason, string(eval.ReasonOf(fault)), keyError, fault, keyCount, n)
+			if seen, ok := c.letterLog.of(eval.ReasonOf(fault)).Allow(); ok {
+				seen.On(c.log).Warn("message put aside as a dead letter", keyPartition, m.Partition, keyOffset, m.Offset,
+					keyReason, string(eval.ReasonOf(fault)), keyError, fault)
 			}
 			return true
 		}
@@ -106,7 +107,7 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 		}
 		c.refreshMetadata(err)
 		if try == 1 {
-			defer c.letterRetries.enter()()
+			defer c.letterRetries.enter(c.log)()
 		}
 		c.noteRefusal(err)
 		if !c.waitRetry(ctx, &c.letterRetries, m, try, err) {
@@ -119,9 +120,9 @@ func (c *Consumer) putAside(ctx context.Context, m *event.Message, fault error, 
 // waitRetry logs a failed attempt, at most once a minute, and waits for the next.
 // It reports false when ctx ended first.
 func (c *Consumer) waitRetry(ctx context.Context, r *retries, m *event.Message, attempts int, err error) bool {
-	if n, ok := r.log.Allow(); ok {
-		c.log.Warn("messages in flight are held up; trying again", "cause", r.cause, keyPartition, m.Partition, keyOffset, m.Offset, "attempts", attempts,
-			keyReason, string(eval.ReasonOf(err)), keyError, err, keyCount, n)
+	if seen, ok := r.failed(err); ok {
+		seen.On(c.log).Warn("messages in flight are held up; trying again", "cause", r.cause, keyPartition, m.Partition, keyOffset, m.Offset, "attempts", attempts,
+			keyReason, string(eval.ReasonOf(err)), keyError, err)
 	}
 	return backoff.Backoff{Min: c.cfg.RetryMin, Max: c.cfg.RetryMax}.Wait(ctx, attempts)
 }
@@ -134,28 +135,45 @@ type retries struct {
 	mu    sync.Mutex
 	count int
 	since time.Time // when the first of those held up began to wait
+	err   error     // of the last attempt
 }
 
-// enter counts a message until leave is called.
-func (r *retries) enter() (leave func()) {
+// failed records a failed attempt, and reports whether to log it.
+func (r *retries) failed(err error) (seen outage.Tally, log bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.err = err
+	seen, log = r.log.AllowErr(err)
+	seen.Since = r.since
+	return seen, log
+}
+
+// enter counts a message until leave is called. It logs when none is held up any more.
+func (r *retries) enter(log *slog.Logger) (leave func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.count == 0 {
-		r.since = time.Now()
+		r.since, r.err = time.Now(), nil
 	}
 	r.count++
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.count--
+		if r.count--; r.count > 0 {
+			return
+		}
+		if _, told := r.log.Over(); told {
+			log.Info("messages in flight are no longer held up", "cause", r.cause, keyAfter, time.Since(r.since))
+		}
 	}
 }
 
-// current returns the number of messages held up, and since when.
-func (r *retries) current() (count int, since time.Time) {
+// current returns the number of messages held up, since when, and why the last attempt failed;
+// nil before the first has.
+func (r *retries) current() (count int, since time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.count, r.since
+	return r.count, r.since, r.err
 }
 
 // letterLog limits the lines about dead letters, for each reason on its own: a burst of
@@ -180,12 +198,12 @@ func (l *letterLog) of(reason eval.Reason) *outage.Limiter {
 
 // flush calls log, in the order of their names, for the reasons whose letters since the
 // last line are due for one; see [outage.Limiter.Flush].
-func (l *letterLog) flush(end bool, log func(eval.Reason, int)) {
+func (l *letterLog) flush(end bool, log func(eval.Reason, outage.Tally)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, reason := range slices.Sorted(maps.Keys(l.byReason)) {
-		if n, ok := l.byReason[reason].Flush(end); ok {
-			log(reason, n)
+		if seen, ok := l.byReason[reason].Flush(end); ok {
+			log(reason, seen)
 		}
 	}
 }
@@ -203,8 +221,11 @@ func (c *Consumer) summarizeDeadLetters(ctx context.Context) {
 			ended = true
 		case <-tick.C:
 		}
-		c.letterLog.flush(ended, func(reason eval.Reason, n int) {
-			c.log.Warn("more messages put aside as dead letters since the last line", keyReason, string(reason), keyCount, n)
+		c.letterLog.flush(ended, func(reason eval.Reason, seen outage.Tally) {
+			seen.On(c.log).Warn("more messages put aside as dead letters since the last line", keyReason, string(reason))
 		})
+		if seen, ok := c.lostLog.Flush(ended); ok {
+			c.logLost(seen)
+		}
 	}
 }

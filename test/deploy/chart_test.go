@@ -287,19 +287,38 @@ func TestVersionLabel(t *testing.T) {
 	}
 }
 
-// TestNetworkPolicyOpensWhatTheConfigurationNeeds: the ports come from it.
+// TestNetworkPolicyOpensWhatTheConfigurationNeeds: the ports come from it, those of every server of a list too.
 func TestNetworkPolicyOpensWhatTheConfigurationNeeds(t *testing.T) {
 	t.Parallel()
-	policy := mustRender(t, full(t)).find(t, "NetworkPolicy").Typed.(*networkingv1.NetworkPolicy)
-	var ports []string
-	for _, rule := range policy.Spec.Egress {
-		for _, p := range rule.Ports {
-			ports = append(ports, p.Port.String())
-		}
+	with := func(config string) string {
+		return "networkPolicy: {enabled: true}\ndatadog: {agent: socket}\nconfig: {" + config + "}"
 	}
-	slices.Sort(ports)
-	if diff := cmp.Diff([]string{"3128", "443", "53", "53", "6432", "8000", "9093"}, ports); diff != "" {
-		t.Errorf("ports (-want +got):\n%s", diff)
+	for name, row := range map[string]struct {
+		values string
+		ports  []string // beside DNS
+	}{
+		"everything":        {full(t), []string{"3128", "443", "6432", "8000", "9093"}},
+		"several databases": {with(`store: {url: "postgres://worker@db-1:6432,db-2:6433,db-3/evals?target_session_attrs=read-write"}`), []string{"443", "5432", "6432", "6433", "9092"}},
+		"a database's user": {with(`store: {url: "postgresql://worker:1234@db/evals"}`), []string{"443", "5432", "9092"}},
+		"IPv6":              {with(`kafka: {brokers: ["[fd00::1]:9094", "[fd00::2]:9095"]}, store: {url: "postgres://worker@[fd00::3]:6432,[fd00::4]/evals"}`), []string{"443", "5432", "6432", "9094", "9095"}},
+		"a model's port":    {with(`models: {default: {model: small, base_url: "https://models:8443/v1"}}`), []string{"443", "8443", "9092"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			policy := mustRender(t, row.values).find(t, "NetworkPolicy").Typed.(*networkingv1.NetworkPolicy)
+			var ports []string
+			for _, rule := range policy.Spec.Egress {
+				for _, p := range rule.Ports {
+					ports = append(ports, p.Port.String())
+				}
+			}
+			slices.Sort(ports)
+			want := append(row.ports, "53", "53")
+			slices.Sort(want)
+			if diff := cmp.Diff(want, ports); diff != "" {
+				t.Errorf("ports (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

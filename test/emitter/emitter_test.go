@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -41,6 +43,10 @@ func startBroker(tb testing.TB, cfg broker.Config) *broker.Broker {
 		cfg.Topics = map[string]int32{topic: 3}
 	}
 	b, err := broker.Start(cfg)
+	for end := time.Now().Add(time.Minute); errors.Is(err, syscall.EADDRINUSE) && time.Now().Before(end); {
+		runtime.Gosched() // another process has got the port of an earlier broker for a connection, for a moment
+		b, err = broker.Start(cfg)
+	}
 	if err != nil {
 		tb.Fatal(err)
 	}

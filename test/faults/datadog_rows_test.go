@@ -26,8 +26,46 @@ func datadogRows() []scenario {
 	for _, f := range faults {
 		rows = append(rows, scenario{name: f.name, title: f.title, group: groupDatadog, ci: f.ci, run: f.row})
 	}
-	return rows
+	return append(rows, scenario{name: "agent-away", title: "Datadog agent gone for 30 s", group: groupDatadog, run: agentAwayRow})
 }
+
+// lossLine is what the log says of spans and metrics that do not arrive.
+const lossLine = "spans and metrics are lost"
+
+// agentAwayRow takes the agent away in the middle of work, and brings it back.
+func agentAwayRow(w *world) {
+	const lasts = 30 * time.Second
+	d := datadogFault{absent: true}.newDatadog(w)
+	d.mend()
+	w.config["datadog"] = fmt.Sprintf(`{agent_url: "http://%s", dogstatsd_url: %q}`, d.trace, d.statsd)
+	w.begin(8, "A")
+	a := w.workers["A"]
+	d.arrives(w)
+	w.settled()
+
+	a.fault()
+	d.fail()
+	began := time.Now()
+	done := w.model.answers()
+	w.publish(10_000)
+	w.tells(a, "200", lossLine)
+	said := time.Since(began)
+	w.note("said after %.1f s", said.Seconds())
+	w.within(said, lossLimit, "the log says so after %.1f s")
+	w.lasting(lasts - time.Since(began))
+	w.note("%d evaluated meanwhile", w.model.answers()-done)
+	w.bound(w.model.answers() > done, "nothing was evaluated without an agent")
+
+	d.mend()
+	w.row.recover = d.arrives(w)
+	w.within(w.row.recover, backLimit, "telemetry arrives after %.1f s")
+	w.balanced("A")
+	w.finish()
+	w.nothingRepeated()
+}
+
+// lossLimit is how soon a worker must say that its telemetry is lost.
+const lossLimit = 15 * time.Second
 
 // datadogFault is one way in which an agent fails.
 type datadogFault struct {
@@ -59,6 +97,7 @@ func (f datadogFault) row(w *world) {
 	d := f.newDatadog(w)
 	w.config["datadog"] = fmt.Sprintf(`{agent_url: "http://%s", dogstatsd_url: %q}`, d.trace, d.statsd)
 	a := w.start("A")
+	a.fault() // as it starts
 	w.joined(8, "A")
 	with := w.rate(events)
 	w.note("%.0f events/s, %.0f without Datadog", with, without)
@@ -76,6 +115,7 @@ func (f datadogFault) row(w *world) {
 		return ok
 	})
 	w.note("dropped: %s", tally(drops))
+	w.tells(a, "200", lossLine)
 
 	d.mend()
 	w.row.recover = d.arrives(w)
@@ -246,12 +286,15 @@ func (d *faultyAgent) fail() {
 func (d *faultyAgent) arrives(w *world) time.Duration {
 	w.t.Helper()
 	mended, before := time.Now(), len(d.spans.Spans())
+	d.mu.Lock()
+	packets := d.packets
+	d.mu.Unlock()
 	w.eventually("telemetry arrives", func() bool {
 		w.publish(10)
 		w.lasting(200 * time.Millisecond)
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		return len(d.spans.Spans()) > before && d.packets > 0
+		return len(d.spans.Spans()) > before && d.packets > packets
 	})
 	return time.Since(mended)
 }

@@ -5,6 +5,7 @@
 //	make faults                        # every row, half an hour
 //	make faults ROWS=sigkill,sigterm   # some rows; a group's name stands for its rows
 //	make faults-short                  # the rows that continuous integration runs
+//	make soak-churn                    # two workers for ten minutes, while all around them changes
 //
 // docs/reliability.md explains the columns of a row, and the run writes its table.
 // The program imports nothing from here.
@@ -45,6 +46,6 @@
 // A row changes the configuration of its workers through w.config, one section per
 // key, and the answers of the model through w.model.script. It asserts its bounds
 // with w.bound, which names a broken one in the table, and adds remarks with w.note.
-// What a worker says while a fault lasts is recorded, and compared with the cause, by
+// What a worker or a sidecar says while a fault lasts is recorded, and compared with the cause, by
 // k.fault() before it and w.tells during it.
 package faults

@@ -21,7 +21,7 @@ var (
 type scenario struct {
 	name  string // as -faults.rows names it
 	title string // as the table prints it
-	group string // rows of one subject: kafka, network, machine, judge, datadog, store, input, probe
+	group string // rows of one subject: kafka, network, machine, judge, datadog, store, spool, input, probe
 	ci    bool   // continuous integration runs it
 	run   func(*world)
 }
@@ -34,6 +34,7 @@ const (
 	groupJudge   = "judge"
 	groupDatadog = "datadog"
 	groupStore   = "store"
+	groupSpool   = "spool"
 	groupInput   = "input"
 	groupProbes  = "probe"
 )
@@ -48,7 +49,8 @@ const (
 func scenarios() []scenario {
 	return slices.Concat(
 		workerRows(), rebalanceRows(), brokerRows(), topicRows(), clusterRows(), clientRows(),
-		networkRows(), networkClusterRows(), machineRows(), judgeRows(), certificateRows(), datadogRows(), storeRows(), inputRows(), probeRows(),
+		networkRows(), networkClusterRows(), machineRows(), judgeRows(), waitRows(), certificateRows(),
+		datadogRows(), storeRows(), postgresRows(), spoolRows(), inputRows(), probeRows(),
 	)
 }
 

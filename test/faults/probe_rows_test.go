@@ -1,15 +1,8 @@
 package faults
 
 import (
-	"context"
-	"encoding/json"
 	"maps"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/testkit/crowd"
@@ -34,7 +27,7 @@ const (
 func probesRow(w *world) {
 	w.begin(4, "A")
 	w.publish(500)
-	addrs := map[string]string{"worker": w.workers["A"].logged("worker starts")["health"].(string), "sidecar": w.sidecar()}
+	addrs := map[string]string{"worker": w.workers["A"].logged("worker starts")["health"].(string), "sidecar": w.sidecar().addr()}
 	for _, size := range []int{64, 512} {
 		probed, failed := w.beset(slices.Collect(maps.Values(addrs)), size)
 		w.note("%d of each: %d of %d probes failed", size, failed, probed)
@@ -74,35 +67,4 @@ func (w *world) beset(addrs []string, size int) (probed, failed int) {
 			return probed, failed
 		}
 	}
-}
-
-// sidecar starts emitter serve and returns its address. It ends with the row.
-func (w *world) sidecar() string {
-	w.t.Helper()
-	dir := w.t.TempDir()
-	binary := filepath.Join(dir, "emitter")
-	out, err := exec.CommandContext(w.t.Context(), "go", "build", "-o", binary, "github.com/evalworker/evalworker/cmd/emitter").CombinedOutput()
-	if err != nil {
-		w.t.Fatalf("build emitter: %v\n%s", err, out)
-	}
-	said, err := os.Create(filepath.Join(dir, "log"))
-	w.must(err)
-	// The test's context ends before its cleanup, which stops the sidecar in good order.
-	cmd := exec.CommandContext(context.WithoutCancel(w.t.Context()), binary, "serve", "--brokers", strings.Join(w.brokers, ","), "--topic", w.topic,
-		"--listen", "127.0.0.1:0", "--spool-dir", filepath.Join(dir, "spool"), "--grace", "1s")
-	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, said, said
-	w.must(cmd.Start())
-	w.t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
-		if err := cmd.Wait(); err != nil {
-			w.t.Errorf("the sidecar: %v", err)
-		}
-		said.Close()
-	})
-	var line struct{ Msg, Addr string }
-	w.eventually("the sidecar listens", func() bool {
-		text, err := os.ReadFile(said.Name())
-		return err == nil && json.NewDecoder(strings.NewReader(string(text))).Decode(&line) == nil && line.Msg == "sidecar starts"
-	})
-	return line.Addr
 }

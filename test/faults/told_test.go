@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 )
 
 var keepFlag = flag.String("faults.keep", "", "folder that gets what the workers said during each fault: log, /readyz, /statusz, /metrics")
@@ -23,9 +24,26 @@ type told struct {
 	line  string // the first line of the log above INFO since the fault began
 }
 
-// fault marks the beginning of a fault at a worker: what its log says before is not
+// process is a process that a row watches while a fault lasts: a worker or a sidecar.
+type process struct {
+	t              *testing.T
+	log            string // file with its output
+	starts, health string // message of the line of the log with the health server's address, and its key
+	saidBefore     int    // bytes of the log when the fault began
+}
+
+// speaker is what tells asks: a worker or a sidecar.
+type speaker interface {
+	get(path string) (body []byte, code int)
+	firstAboveInfo() string
+	logFile() string
+}
+
+func (k *process) logFile() string { return k.log }
+
+// fault marks the beginning of a fault at a process: what its log says before is not
 // about it.
-func (k *worker) fault() {
+func (k *process) fault() {
 	k.t.Helper()
 	text, err := os.ReadFile(k.log)
 	if err != nil {
@@ -34,17 +52,18 @@ func (k *worker) fault() {
 	k.saidBefore = len(text)
 }
 
-// tells waits until a worker says what is wrong, and records it for the table. Of
-// /readyz, ready is a part of the text, or "200" where the worker stays ready; of the
+// tells waits until a process says what is wrong, and records it for the table. Of
+// /readyz, ready is a part of the text, after "200" where the process stays ready; of the
 // first line above INFO since fault, line is a part, or "" where the log rightly has
 // none. Both must name the cause; a first line about something else breaks a bound.
-func (w *world) tells(k *worker, ready, line string) {
+func (w *world) tells(k speaker, ready, line string) {
 	w.t.Helper()
 	answer := ""
+	part, stays := strings.CutPrefix(ready, "200")
 	w.eventually(fmt.Sprintf("/readyz says %q", ready), func() bool {
 		text, code := k.get("/readyz")
 		answer = fmt.Sprintf("%d %s", code, bytes.TrimSpace(text))
-		return strings.Contains(answer, ready) && (code == http.StatusOK) == (ready == "200")
+		return strings.Contains(answer, strings.TrimSpace(part)) && (code == http.StatusOK) == stays
 	})
 	first := ""
 	if line != "" {
@@ -65,17 +84,23 @@ func (w *world) tells(k *worker, ready, line string) {
 
 // firstAboveInfo returns the first line since fault that wants somebody's attention:
 // its level, message and what it says of the cause; "" while there is none.
-func (k *worker) firstAboveInfo() string {
+func (k *process) firstAboveInfo() string {
 	text, err := os.ReadFile(k.log)
 	if err != nil || len(text) <= k.saidBefore {
 		return ""
 	}
 	for lines := bufio.NewScanner(bytes.NewReader(text[k.saidBefore:])); lines.Scan(); {
-		var line struct{ Level, Msg, Error, Reason string }
+		var line struct {
+			Level, Msg, Error, Reason string
+			Lost                      map[string]int // of spans and metrics, by sink and reason
+		}
 		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Level != "WARN" && line.Level != "ERROR" {
 			continue
 		}
-		if cause := cmp.Or(line.Error, line.Reason); cause != "" {
+		if strings.Contains(line.Msg, "put aside as ") { // dead letters of the broken events that all rows publish
+			continue
+		}
+		if cause := cmp.Or(line.Error, line.Reason, tally(line.Lost)); cause != "" {
 			return line.Level + " " + line.Msg + ": " + cause
 		}
 		return line.Level + " " + line.Msg
@@ -84,11 +109,11 @@ func (k *worker) firstAboveInfo() string {
 }
 
 // keep copies what the worker says now into a folder of the row.
-func (w *world) keep(k *worker, ready string) {
+func (w *world) keep(k speaker, ready string) {
 	w.t.Helper()
 	dir := filepath.Join(*keepFlag, strings.TrimPrefix(w.topic, "faults."))
 	w.must(os.MkdirAll(dir, 0o750))
-	log, err := os.ReadFile(k.log)
+	log, err := os.ReadFile(k.logFile())
 	w.must(err)
 	files := map[string][]byte{"log": log, "readyz": []byte(ready + "\n")}
 	for _, path := range []string{"statusz", "metrics"} {

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/evalworker/evalworker/internal/app"
@@ -26,10 +25,9 @@ import (
 // worker is one process of evalworker run. Only processes that a world started
 // are ever signalled.
 type worker struct {
-	t      *testing.T
+	process
 	name   string
 	cmd    *exec.Cmd
-	log    string        // file with its output
 	ended  chan struct{} // closed when the process is gone; err and exited are set then
 	err    error
 	exited time.Time
@@ -38,8 +36,6 @@ type worker struct {
 	hung   bool         // a dependency hung at the end: an exit with an error is right
 	termAt time.Time    // when SIGTERM was sent; a second one would end it at once
 	rss    atomic.Int64 // largest resident memory seen, in bytes
-
-	saidBefore int // bytes of the log when the fault began
 }
 
 // start starts a worker under a new name.
@@ -60,7 +56,7 @@ func (w *world) start(name string) *worker {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	k := &worker{t: w.t, name: name, log: said.Name(), ended: make(chan struct{})}
+	k := &worker{process: process{t: w.t, log: said.Name(), starts: "worker starts", health: "health"}, name: name, ended: make(chan struct{})}
 	command := slices.Concat(w.wrap, []string{w.suite.binary, "run", "-c", file})
 	k.cmd = exec.CommandContext(context.WithoutCancel(w.t.Context()), command[0], command[1:]...)
 	k.cmd.Dir, k.cmd.Stdout, k.cmd.Stderr = dir, said, said
@@ -186,14 +182,14 @@ func (k *worker) status() (s app.Status, ok bool) {
 }
 
 // ready reports whether /readyz says so.
-func (k *worker) ready() bool {
+func (k *process) ready() bool {
 	_, code := k.get("/readyz")
 	return code == http.StatusOK
 }
 
-// get asks the worker's health server; code is 0 while there is no answer.
-func (k *worker) get(path string) (body []byte, code int) {
-	addr := k.logged("worker starts")["health"]
+// get asks the health server; code is 0 while there is no answer.
+func (k *process) get(path string) (body []byte, code int) {
+	addr := k.logged(k.starts)[k.health]
 	if addr == nil {
 		return nil, 0
 	}
@@ -225,7 +221,7 @@ func (k *worker) accounting() (a app.Accounting, ok bool) {
 }
 
 // logged returns the last line of the log with a message; nil when there is none.
-func (k *worker) logged(msg string) map[string]any {
+func (k *process) logged(msg string) map[string]any {
 	lines := k.linesOf(msg)
 	if len(lines) == 0 {
 		return nil
@@ -234,7 +230,7 @@ func (k *worker) logged(msg string) map[string]any {
 }
 
 // linesOf returns the lines of the log with a message.
-func (k *worker) linesOf(msg string) []map[string]any {
+func (k *process) linesOf(msg string) []map[string]any {
 	text, err := os.ReadFile(k.log)
 	if err != nil {
 		return nil

@@ -234,7 +234,7 @@ func (w world) worker(metric string) []flow {
 		})}
 	case "queue":
 		return []flow{gauge(func(t time.Time) float64 { return math.Round(2 + 2*daily(t) + 1000*away(t)) })}
-	case "kafka_down", "store_down", "partitions_down", "unaccounted", "sampler_skewed":
+	case "kafka_down", "store_down", "judges_held", "partitions_down", "unaccounted", "sampler_skewed":
 		return []flow{gauge(zero)}
 	case "config_refused":
 		return []flow{gauge(func(t time.Time) float64 {

@@ -29,7 +29,14 @@ type Postgres struct {
 
 // StartPostgres starts a server and waits until it serves. The caller must Close it.
 func StartPostgres(ctx context.Context) (*Postgres, error) {
-	p := &Postgres{password: rand.Text()}
+	password := strings.ToLower(rand.Text()) // no part of it looks like a placeholder, such as DIR
+	// Enough connections for many tests at once. Without a command of ours the module
+	// would turn off fsync.
+	return startPostgres(ctx, password, "postgres", "-c", "max_connections=300")
+}
+
+func startPostgres(ctx context.Context, password string, command ...string) (*Postgres, error) {
+	p := &Postgres{password: password}
 	box, port, err := newMachine(ctx, "database", p.answers)
 	if err != nil {
 		return nil, err
@@ -39,9 +46,7 @@ func StartPostgres(ctx context.Context) (*Postgres, error) {
 		postgres.WithPassword(p.password),
 		testcontainers.WithLogger(log.NewNoopLogger()),
 		testcontainers.WithHostConfigModifier(bind(postgresPort, port)),
-		// Enough connections for many tests at once. Without a command of ours the
-		// module would turn off fsync.
-		testcontainers.WithCmd("postgres", "-c", "max_connections=300"),
+		testcontainers.WithCmd(command...),
 	)
 	if c != nil {
 		p.container = c
@@ -69,6 +74,25 @@ func (p *Postgres) Encrypt(ctx context.Context, cert, key []byte) error {
 	}
 	p.encrypted = true
 	return p.await(ctx)
+}
+
+// Standby starts a second server that replicates what the first one has and gets, with
+// the same users. It serves reads only, until pg_promote is called there. The caller must
+// Close it.
+func (p *Postgres) Standby(ctx context.Context) (*Postgres, error) {
+	const allow = `echo "host replication all all scram-sha-256" >>"$PGDATA/pg_hba.conf" && psql -U postgres -c 'SELECT pg_reload_conf()'`
+	if _, err := p.Exec(ctx, "sh", "-c", allow); err != nil {
+		return nil, err
+	}
+	address, err := p.container.ContainerIP(ctx)
+	if err != nil {
+		return nil, p.wrap("find the address of", err)
+	}
+	const follow = `if [ ! -s "$PGDATA/PG_VERSION" ]; then
+			pg_basebackup --checkpoint=fast --write-recovery-conf -D "$PGDATA" -d "$0" && chown -R postgres "$PGDATA" && chmod 700 "$PGDATA" || exit 1
+		fi
+		exec gosu postgres postgres -c listen_addresses='*' -c max_connections=300`
+	return startPostgres(ctx, p.password, "sh", "-c", follow, "host="+address+" user=postgres password="+p.password)
 }
 
 // URL returns the URL of the server's first database, with a superuser's password.

@@ -1,10 +1,13 @@
 package containers_test
 
 import (
+	"errors"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/evalworker/evalworker/internal/base/backoff"
 	"github.com/evalworker/evalworker/internal/testkit/containers"
 )
 
@@ -62,5 +65,54 @@ func TestPostgresComesBack(t *testing.T) {
 	}
 	if n := ask("SELECT n FROM kept"); n != 7 {
 		t.Errorf("after a pause: %d", n)
+	}
+}
+
+// TestStandby: a standby has the rows of its primary, also later ones, and takes writes
+// once it is promoted.
+func TestStandby(t *testing.T) {
+	t.Parallel()
+	containers.NeedEngine(t)
+	ctx := t.Context()
+	first, err := containers.StartPostgres(ctx)
+	containers.Need(t, err)
+	second, err := first.Standby(ctx)
+	if err != nil {
+		t.Fatal(errors.Join(err, first.Close()))
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(first.Close(), second.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	one, err := pgx.Connect(ctx, first.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := pgx.Connect(ctx, second.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := one.Exec(ctx, "CREATE TABLE followed AS SELECT 7 AS n"); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for n != 7 {
+		if !backoff.Wait(ctx, 10*time.Millisecond) {
+			t.Fatal("the row does not come")
+		}
+		_ = other.QueryRow(ctx, "SELECT n FROM followed").Scan(&n) // there is no table at first
+	}
+	if _, err := other.Exec(ctx, "INSERT INTO followed VALUES (8)"); err == nil {
+		t.Error("a standby takes writes")
+	}
+	if _, err := other.Exec(ctx, "SELECT pg_promote()"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Exec(ctx, "INSERT INTO followed VALUES (8)"); err != nil {
+		t.Errorf("after the promotion: %v", err)
+	}
+	if err := errors.Join(one.Close(ctx), other.Close(ctx)); err != nil {
+		t.Error(err)
 	}
 }

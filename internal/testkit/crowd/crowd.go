@@ -4,6 +4,7 @@
 package crowd
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -68,17 +69,29 @@ func visit(ctx context.Context, addr, says string, said func()) {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-// Probe asks as an orchestrator does: on a new connection, with so much time for the
-// answer. Any answer will do; the error says why there is none.
+// Probe asks as an orchestrator does: on a new connection, with so much time for all of
+// the answer. Any answer will do; the error says why there is none.
+//
+// The request leaves as soon as there is a connection. An orchestrator has a process of
+// its own; here the goroutines of an http.Client would take turns with those of a crowd
+// between the two, and a server may close who says nothing while others wait.
 func Probe(ctx context.Context, addr, path string, patience time.Duration) error {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s%s", addr, path), http.NoBody)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
-	resp, err := client.Do(req)
+	defer func() { _ = conn.Close() }()
+	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", path, addr); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })()
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return err
 	}
-	return resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
 }

@@ -1,6 +1,7 @@
 package killtest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,12 +30,13 @@ const (
 
 // job is the task of a worker.
 type job struct {
-	Name    string
-	Brokers []string
-	Topic   string
-	Group   string
-	Records string        // file that gets a line for each event that was evaluated
-	Outage  time.Duration // the largest outage of commits; zero leaves the default
+	Name     string
+	Brokers  []string
+	Topic    string
+	Group    string
+	Records  string        // file that gets a line for each event that was evaluated
+	Outage   time.Duration // the largest outage of commits; zero leaves the default
+	InFlight int           // zero: 100
 }
 
 func TestMain(m *testing.M) {
@@ -115,7 +117,7 @@ func configOf(j job) consumer.Config {
 	cfg := consumer.DefaultConfig()
 	cfg.Brokers, cfg.Topic, cfg.Group = j.Brokers, j.Topic, j.Group
 	cfg.SessionTimeout = 6 * time.Second
-	cfg.MaxInFlight = 100
+	cfg.MaxInFlight = cmp.Or(j.InFlight, 100)
 	if j.Outage > 0 {
 		cfg.MaxCommitOutage = j.Outage
 	}

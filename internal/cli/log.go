@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/evalworker/evalworker/internal/base/fault"
+)
+
+// linesPerMinute is how many lines with the same message the log of a program has a minute.
+// A trouble has one by itself; this is for what is no trouble, such as a rebalance, when it
+// happens all the time.
+const linesPerMinute = 5
+
+// NewLog returns the log of a program that runs until it is told to end. Durations have their
+// unit, also in JSON.
+func NewLog(w io.Writer, text bool, level slog.Leveler) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level, ReplaceAttr: formatDuration}
+	var h slog.Handler = slog.NewJSONHandler(w, opts)
+	if text {
+		h = slog.NewTextHandler(w, opts)
+	}
+	return LimitLines(slog.New(h), linesPerMinute)
+}
+
+// formatDuration writes a duration with its unit, also in JSON.
+func formatDuration(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.StringValue(a.Value.Duration().String())
+	}
+	return a
+}
+
+// LoggedError is the reason why a program ends that is in its log already.
+type LoggedError struct{ Err error }
+
+// Error returns the text of the reason.
+func (e *LoggedError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the reason.
+func (e *LoggedError) Unwrap() error { return e.Err }
+
+// maxReasons bounds the faults of a configuration that become lines of the log.
+const maxReasons = 4
+
+// Reasons returns what to log of an error with which a program ends: faults of a
+// configuration one by one, so that each line begins with its place, and of many only the
+// first.
+func Reasons(err error) []string {
+	faults, ok := errors.AsType[fault.List](err)
+	if !ok {
+		return []string{err.Error()}
+	}
+	var reasons []string
+	for i, f := range faults {
+		if i == maxReasons {
+			return append(reasons, fmt.Sprintf("and %d more", len(faults)-i))
+		}
+		reasons = append(reasons, f.String())
+	}
+	return reasons
+}
