@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -52,10 +53,10 @@ func (k *process) fault() {
 	k.saidBefore = len(text)
 }
 
-// tells waits until a process says what is wrong, and records it for the table. Of
-// /readyz, ready is a part of the text, after "200" where the process stays ready; of the
-// first line above INFO since fault, line is a part, or "" where the log rightly has
-// none. Both must name the cause; a first line about something else breaks a bound.
+// tells waits until a process says what is wrong, and records it for the table. Ready
+// matches a part of the text of /readyz, after "200" where the process stays ready; line
+// one of the first line above INFO since fault, or it is "" where the log rightly has
+// none. Both are regular expressions. Both must name the cause; a first line about something else breaks a bound.
 func (w *world) tells(k speaker, ready, line string) {
 	w.t.Helper()
 	answer := ""
@@ -63,7 +64,7 @@ func (w *world) tells(k speaker, ready, line string) {
 	w.eventually(fmt.Sprintf("/readyz says %q", ready), func() bool {
 		text, code := k.get("/readyz")
 		answer = fmt.Sprintf("%d %s", code, bytes.TrimSpace(text))
-		return strings.Contains(answer, strings.TrimSpace(part)) && (code == http.StatusOK) == stays
+		return matches(strings.TrimSpace(part), answer) && (code == http.StatusOK) == stays
 	})
 	first := ""
 	if line != "" {
@@ -71,7 +72,7 @@ func (w *world) tells(k speaker, ready, line string) {
 			first = k.firstAboveInfo()
 			return first != ""
 		})
-		w.bound(strings.Contains(first, line), "the first line of the log is %s; want one with %q", first, line)
+		w.bound(matches(line, first), "the first line of the log is %s; want one with %q", first, line)
 	} else {
 		first = k.firstAboveInfo()
 		w.bound(first == "", "the log says %s", first)
@@ -80,6 +81,14 @@ func (w *world) tells(k speaker, ready, line string) {
 	if *keepFlag != "" {
 		w.keep(k, answer)
 	}
+}
+
+func matches(pattern, text string) bool { return regexp.MustCompile(pattern).MatchString(text) }
+
+// noAnswerOf matches what is said of a broker that does not answer: a connection to it, a
+// new one, or a request that any broker of the list may serve.
+func noAnswerOf(addr string) string {
+	return regexp.QuoteMeta(addr) + "(, [0-9.:]+)*( cannot be reached)?: " + noAnswer
 }
 
 // firstAboveInfo returns the first line since fault that wants somebody's attention:

@@ -57,6 +57,11 @@ func (b *brokers) dial(open openFunc) func(ctx context.Context, network, address
 			err = c.ask(limited)
 		}
 		b.record(address, time.Since(began), err)
+		if err != nil && ctx.Err() != nil && time.Since(began) < silentTimeout {
+			// Others used up the caller's time. That this one could not be reached in what was
+			// left says nothing about it.
+			return nil, ctx.Err()
+		}
 		if err != nil {
 			return nil, err
 		}
