@@ -21,7 +21,8 @@ func TestRejectedEventsOfABatchAreCounted(t *testing.T) {
 		f.logRejected(nil, kept)
 		f.logRejected([]emitter.RejectedEvent{
 			{EncodedEvent: emitter.EncodedEvent{Event: &event.Event{RequestID: "first"}, Value: []byte("123")}, Err: errors.New("too large")},
-			{Err: errors.New("no event")}, {Err: errors.New("no event")},
+			{Err: errors.New("no event")},
+			{Err: errors.New("no event")},
 		}, kept)
 		var got struct {
 			Count, Bytes int
