@@ -161,22 +161,16 @@ func (f *forwarder) logRejected(rejected []emitter.RejectedEvent, kept bool) {
 	if len(rejected) == 0 {
 		return
 	}
-	lines := &f.discardLog
-	if kept {
-		lines = &f.asideLog
-	}
-	seen, ok := lines.AllowN(len(rejected))
-	if !ok {
-		return
-	}
 	var id event.RequestID
 	if e := rejected[0].Event; e != nil {
 		id = e.RequestID
 	}
-	log := seen.On(f.log).With("request_id", fmt.Sprintf("%.100s", id), "bytes", len(rejected[0].Value), "error", rejected[0].Err)
+	log := f.log.With("request_id", fmt.Sprintf("%.100s", id), "bytes", len(rejected[0].Value), "error", rejected[0].Err)
 	if kept {
-		log.Error("events are set aside in rejected.ndjson: kafka will never accept them")
-	} else {
-		log.Error("events are discarded: kafka will never accept them, and rejected.ndjson has its full size")
+		if seen, ok := f.asideLog.AllowN(len(rejected)); ok {
+			seen.On(log).Error("events are set aside in rejected.ndjson: kafka will never accept them")
+		}
+	} else if seen, ok := f.discardLog.AllowN(len(rejected)); ok {
+		seen.On(log).Error("events are discarded: kafka will never accept them, and rejected.ndjson has its full size")
 	}
 }
