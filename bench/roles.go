@@ -26,7 +26,7 @@ func runReader(ctx context.Context, j job) error {
 	cfg := conn.DefaultConfig()
 	cfg.Brokers = j.Brokers
 	r := kafka.NewReader(kafka.ReaderConfig{
-		Brokers: j.Brokers, Dialer: conn.NewBufferedDialer(cfg, 256<<10), GroupID: rand.Text(), Topic: j.Topic, StartOffset: kafka.FirstOffset,
+		Brokers: j.Brokers, Dialer: conn.NewConnector(cfg).BufferedDialer(256 << 10), GroupID: rand.Text(), Topic: j.Topic, StartOffset: kafka.FirstOffset,
 		QueueCapacity: 1000, MinBytes: 1, MaxBytes: 10 << 20, MaxWait: 250 * time.Millisecond, CommitInterval: 100 * time.Millisecond,
 	})
 	var began meter

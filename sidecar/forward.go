@@ -155,21 +155,22 @@ func (f *forwarder) setAside(ctx context.Context, rejected []emitter.RejectedEve
 	}
 }
 
-// logRejected logs events that Kafka refuses, one of many a minute: rejected.ndjson has those
-// that were kept.
+// logRejected logs how many events Kafka refuses, with the first of them as an example:
+// rejected.ndjson has all that were kept.
 func (f *forwarder) logRejected(rejected []emitter.RejectedEvent, kept bool) {
-	for _, r := range rejected {
-		var id event.RequestID
-		if r.Event != nil {
-			id = r.Event.RequestID
+	if len(rejected) == 0 {
+		return
+	}
+	var id event.RequestID
+	if e := rejected[0].Event; e != nil {
+		id = e.RequestID
+	}
+	log := f.log.With("request_id", fmt.Sprintf("%.100s", id), "bytes", len(rejected[0].Value), "error", rejected[0].Err)
+	if kept {
+		if seen, ok := f.asideLog.AllowN(len(rejected)); ok {
+			seen.On(log).Error("events are set aside in rejected.ndjson: kafka will never accept them")
 		}
-		log := f.log.With("request_id", fmt.Sprintf("%.100s", id), "bytes", len(r.Value), "error", r.Err)
-		if kept {
-			if seen, ok := f.asideLog.Allow(); ok {
-				log.Error("events are set aside in rejected.ndjson: kafka will never accept them", seen.Attr())
-			}
-		} else if seen, ok := f.discardLog.Allow(); ok {
-			log.Error("events are discarded: kafka will never accept them, and rejected.ndjson has its full size", seen.Attr())
-		}
+	} else if seen, ok := f.discardLog.AllowN(len(rejected)); ok {
+		seen.On(log).Error("events are discarded: kafka will never accept them, and rejected.ndjson has its full size")
 	}
 }

@@ -55,6 +55,7 @@ func TestRejectedRequestsAreCounted(t *testing.T) {
 	type line struct {
 		Msg                                                  string
 		Bad, Unauthorized, Forbidden, Too_Large, Unsupported int //nolint:revive,staticcheck // as JSON has it
+		Count                                                int
 	}
 	var logged []line
 	for text := range strings.Lines(w.logs.String()) {
@@ -67,7 +68,7 @@ func TestRejectedRequestsAreCounted(t *testing.T) {
 		}
 	}
 	const msg = "requests are refused: the answers say why"
-	if diff := cmp.Diff([]line{{msg, 1, 0, 0, 0, 0}, {msg, 1, 3, 4, 5, 6}}, logged); diff != "" {
+	if diff := cmp.Diff([]line{{msg, 1, 0, 0, 0, 0, 1}, {msg, 1, 3, 4, 5, 6, 19}}, logged); diff != "" {
 		t.Errorf("the log (-want +got):\n%s", diff)
 	}
 	if strings.Contains(w.logs.String(), "private") {
@@ -97,8 +98,8 @@ func TestRejectionsAreLoggedOnceAMinute(t *testing.T) {
 		cancel() // logs the last one
 		logging.Wait()
 		type line struct {
-			Time time.Time
-			Bad  int
+			Time, Since time.Time
+			Bad, Count  int
 		}
 		var got []line
 		for dec := json.NewDecoder(&log); dec.More(); {
@@ -110,6 +111,11 @@ func TestRejectionsAreLoggedOnceAMinute(t *testing.T) {
 		}
 		if len(got) != 3 || got[0].Bad != 1 || got[1].Bad != 49 || got[2].Bad != 1 {
 			t.Fatalf("logged %+v", got)
+		}
+		for i, since := range []time.Time{begin, begin, begin.Add(200 * time.Second)} {
+			if l := got[i]; l.Count != l.Bad || !l.Since.Equal(since) {
+				t.Errorf("line %d: %+v, want as many since %v", i, l, since)
+			}
 		}
 		if first, second := got[0].Time.Sub(begin), got[1].Time.Sub(begin); first != 0 || second != time.Minute {
 			t.Errorf("logged after %v and %v", first, second)

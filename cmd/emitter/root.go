@@ -18,30 +18,30 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	cmd, err := cli.Execute(ctx, root, args)
+	if err == nil {
+		return cli.ExitOK
+	}
+	code := cli.ExitUsage
 	failed, _ := errors.AsType[*failure](err)
-	if err != nil && cmd.CommandPath() == "emitter serve" {
+	if failed != nil {
+		code = cli.ExitFailure
+	}
+	if cmd.CommandPath() == "emitter serve" {
 		logged, _ := errors.AsType[*cli.LoggedError](err)
 		if logged == nil {
 			logReason(stderr, err)
 		}
 		if !cli.IsTerminal(stderr) { // a person reads what stands below more easily; all others read the log
-			if failed != nil {
-				return cli.ExitFailure
-			}
-			return cli.ExitUsage
+			return code
 		}
 	}
-	switch {
-	case err == nil:
-		return cli.ExitOK
-	case failed != nil:
+	if failed != nil {
 		cli.PrintError(stderr, "emitter", failed)
-		return cli.ExitFailure
-	default:
-		cli.PrintError(stderr, "emitter", err)
-		fmt.Fprintf(stderr, "See '%s --help'.\n", cmd.CommandPath())
-		return cli.ExitUsage
+		return code
 	}
+	cli.PrintError(stderr, "emitter", err)
+	fmt.Fprintf(stderr, "See '%s --help'.\n", cmd.CommandPath())
+	return code
 }
 
 // newRoot returns the command emitter. A subcommand is a file and its name here.

@@ -27,35 +27,34 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if err == nil {
 		return cli.ExitOK
 	}
+	code := exitCode(err, *begun)
 	if cmd.CommandPath() == "evalworker run" {
 		logged, _ := errors.AsType[*cli.LoggedError](err)
 		if logged == nil {
 			logReason(g, err)
 		}
 		if !cli.IsTerminal(stderr) { // a person reads what stands below more easily; all others read the log
-			return exitCode(err, *begun)
+			return code
 		}
 	}
 	if errors.Is(err, errPrinted) {
-		return cli.ExitUsage
+		return code
 	}
 	if faults, ok := errors.AsType[fault.List](err); ok {
 		printMistakes(stderr, faults, cmd.CommandPath())
-		return cli.ExitUsage
-	}
-	if !*begun {
-		cli.PrintError(stderr, "evalworker", err)
-		fmt.Fprintf(stderr, "See '%s --help'.\n", cmd.CommandPath())
-		return cli.ExitUsage
+		return code
 	}
 	cli.PrintError(stderr, "evalworker", err)
-	return cli.ExitFailure
+	if !*begun {
+		fmt.Fprintf(stderr, "See '%s --help'.\n", cmd.CommandPath())
+	}
+	return code
 }
 
 // exitCode returns the exit code of an error; begun says that the command's own work has
 // begun.
 func exitCode(err error, begun bool) int {
-	if _, faults := errors.AsType[fault.List](err); faults || !begun {
+	if _, faults := errors.AsType[fault.List](err); faults || !begun || errors.Is(err, errPrinted) {
 		return cli.ExitUsage
 	}
 	return cli.ExitFailure

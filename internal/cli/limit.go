@@ -3,27 +3,30 @@ package cli
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
 
 // limitedHandler bounds the lines of a log: of those with the same message and level, the
 // first few of each minute pass, and the next one after that says how many were left out.
-// Most troubles are a line a minute by themselves, by package outage; this is for what is
-// worth a line each time, such as a rebalance or a reload, and for code that writes a line
-// whenever something fails. Lines below INFO pass: whoever asks for them wants all.
+// This is for what is worth a line each time, such as a rebalance or a reload, and for code
+// that writes a line whenever something fails. A line that others were left out before has
+// the attribute left_out, with their number; a warning or an error has count and since instead.
 //
-// A line that others were left out before has the attribute left_out, with their number; a
-// warning or an error that has no attribute count has count and since instead.
+// Lines with an attribute count pass: package outage makes them a line a minute for each
+// cause, and one that is left out would hide a cause and lose its count. So do lines below
+// INFO: whoever asks for them wants all.
 type limitedHandler struct {
-	next  slog.Handler
-	lines *lines
+	next    slog.Handler
+	lines   *lines
+	counted bool // the attributes of all lines have a count
 }
 
 // LimitLines returns a log that writes at most perMinute lines a minute with the same message
 // and level.
 func LimitLines(log *slog.Logger, perMinute int) *slog.Logger {
-	return slog.New(&limitedHandler{log.Handler(), &lines{most: perMinute, of: map[line]*window{}}})
+	return slog.New(&limitedHandler{next: log.Handler(), lines: &lines{most: perMinute, of: map[line]*window{}}})
 }
 
 // lines counts lines by message.
@@ -57,7 +60,7 @@ func (h *limitedHandler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle passes a line on, or leaves it out.
 func (h *limitedHandler) Handle(ctx context.Context, r slog.Record) error {
-	if r.Level < slog.LevelInfo {
+	if r.Level < slog.LevelInfo || h.counted || countedRecord(r) {
 		return h.next.Handle(ctx, r)
 	}
 	leftOut, since, ok := h.lines.pass(line{r.Level, r.Message}, time.Now())
@@ -66,9 +69,9 @@ func (h *limitedHandler) Handle(ctx context.Context, r slog.Record) error {
 	}
 	if leftOut > 0 || r.Level >= slog.LevelWarn && h.lines.most == 1 {
 		r = r.Clone()
-		if r.Level >= slog.LevelWarn && !counted(r) {
+		if r.Level >= slog.LevelWarn {
 			r.AddAttrs(slog.Int("count", leftOut+1), slog.Time("since", since))
-		} else if leftOut > 0 {
+		} else {
 			r.AddAttrs(slog.Int("left_out", leftOut))
 		}
 	}
@@ -107,26 +110,26 @@ func (l *lines) pass(of line, now time.Time) (leftOut int, since time.Time, ok b
 	return leftOut, since, true
 }
 
-// counted reports whether a line has an attribute count.
-func counted(r slog.Record) (found bool) {
+// countedRecord reports whether a line has an attribute count of its own.
+func countedRecord(r slog.Record) (found bool) {
 	r.Attrs(func(a slog.Attr) bool {
-		found = a.Key == "count"
-		if a.Key == "" && a.Value.Kind() == slog.KindGroup { // its attributes stand by themselves
-			for _, inner := range a.Value.Group() {
-				found = found || inner.Key == "count"
-			}
-		}
+		found = counted(a)
 		return !found
 	})
 	return found
 }
 
+// counted reports whether an attribute is a count, or has one that stands by itself.
+func counted(a slog.Attr) bool {
+	return a.Key == "count" || a.Key == "" && a.Value.Kind() == slog.KindGroup && slices.ContainsFunc(a.Value.Group(), counted)
+}
+
 // WithAttrs returns a handler that shares the bound.
 func (h *limitedHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return &limitedHandler{h.next.WithAttrs(attrs), h.lines}
+	return &limitedHandler{h.next.WithAttrs(attrs), h.lines, h.counted || slices.ContainsFunc(attrs, counted)}
 }
 
 // WithGroup returns a handler that shares the bound.
 func (h *limitedHandler) WithGroup(name string) slog.Handler {
-	return &limitedHandler{h.next.WithGroup(name), h.lines}
+	return &limitedHandler{h.next.WithGroup(name), h.lines, h.counted}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,6 +86,30 @@ func TestALimitedPartCountsItsTroubles(t *testing.T) {
 		lines := limitedLines(t, &text)
 		if len(lines) != 3 || lines[0].Count != 1 || lines[1].Count != 60 || lines[2].Count != 60 || !lines[0].Since.Equal(began) {
 			t.Errorf("%+v", lines)
+		}
+	})
+}
+
+// TestCountedLinesPass: what counts itself is a line a minute for each cause, so that the sixth
+// cause of a minute is not hidden, and has one count, wherever that stands.
+func TestCountedLinesPass(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var text bytes.Buffer
+		log := cli.NewLog(&text, false, slog.LevelInfo)
+		began := time.Now()
+		const causes = 8
+		for i := range causes {
+			log.With("count", 3, "since", began).Error("fails", "i", i)
+			log.Error("fails", "i", i, slog.Group("", "count", 3, "since", began)) // stands by itself
+		}
+		if n := strings.Count(text.String(), `"count":`); n != 2*causes {
+			t.Errorf("%d counts in\n%s", n, &text)
+		}
+		for i, l := range limitedLines(t, &text) {
+			if l.I != i/2 || l.Count != 3 || !l.Since.Equal(began) || l.Left_Out != 0 {
+				t.Errorf("line %d: %+v", i, l)
+			}
 		}
 	})
 }

@@ -35,7 +35,7 @@ func (l *errorLog) Write(line []byte) (int, error) {
 		if i := strings.LastIndex(text, "\ngoroutine "); i >= 0 {
 			stack = text[i+1:]
 		}
-		if seen, ok := l.panics.Allow(); ok {
+		if seen, ok := l.panics.AllowCause(panicPlace(stack)); ok {
 			seen.On(l.log).Error("a panic, which is a fault of this program: a request gets no answer", "stack", stack)
 		}
 		return len(line), nil
@@ -44,4 +44,22 @@ func (l *errorLog) Write(line []byte) (int, error) {
 		seen.On(l.log).Warn("HTTP server reports a problem", "problem", strings.ToValidUTF8(text[:min(len(text), maxErrorText)], ""))
 	}
 	return len(line), nil
+}
+
+// panicPlace returns the function in which the code of a stack panicked; "" if that cannot be
+// read. Panics in other functions are other faults.
+func panicPlace(stack string) string {
+	panicked := false
+	for line := range strings.Lines(stack) {
+		switch {
+		case strings.HasPrefix(line, "panic("):
+			panicked = true
+		case panicked && !strings.HasPrefix(line, "\t") && !strings.HasPrefix(line, "runtime."):
+			if i := strings.LastIndexByte(line, '('); i > 0 {
+				line = line[:i] // without the arguments
+			}
+			return line
+		}
+	}
+	return ""
 }

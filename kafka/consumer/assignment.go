@@ -228,15 +228,15 @@ func (g *generation) loadOffsets(gctx context.Context, ids []int) map[int]groupO
 	}
 }
 
-// noteForeign logs once which other topics members of the group read. Each works, but
-// every deployment that comes or goes stops all of them for a rebalance.
+// noteForeign logs which other topics members of the group read, once for each change. All
+// work, but every deployment that comes or goes stops all of them for a rebalance.
 func (c *Consumer) noteForeign() {
 	foreign := c.assignor.foreignTopics()
 	if len(foreign) == 0 || slices.Equal(foreign, c.foreign) {
 		return
 	}
-	c.foreign = foreign
-	if seen, ok := c.foreignLog.Allow(); ok {
+	if seen, ok := c.foreignLog.Allow(); ok { // else the next generation tries again
+		c.foreign = foreign
 		seen.On(c.log).Warn("the group reads other topics too: give each deployment a group of its own", "other_topics", foreign[:min(len(foreign), maxForeign)])
 	}
 }

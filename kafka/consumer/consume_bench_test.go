@@ -65,7 +65,7 @@ func BenchmarkConsume(b *testing.B) {
 		},
 		"group reader": func(group string, n int64) {
 			r := kafka.NewReader(kafka.ReaderConfig{
-				Brokers: be.cfg.Brokers, Dialer: conn.NewBufferedDialer(be.cfg.Config, 256<<10), GroupID: group, Topic: be.cfg.Topic,
+				Brokers: be.cfg.Brokers, Dialer: conn.NewConnector(be.cfg.Config).BufferedDialer(256 << 10), GroupID: group, Topic: be.cfg.Topic,
 				QueueCapacity: 1000, MinBytes: 1, MaxBytes: fetchMaxBytes, MaxWait: be.cfg.FetchMaxWait, CommitInterval: 100 * time.Millisecond,
 				StartOffset: kafka.FirstOffset,
 			})

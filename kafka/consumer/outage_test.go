@@ -91,8 +91,10 @@ func TestBrokerGone(t *testing.T) {
 		line, _, _ = strings.Cut(after, "\n")
 		return found
 	})
-	if !strings.Contains(line, " count=1 since=") {
-		t.Errorf("the first attempt of the second outage has no line of its own: %s", line)
+	_, said, counted := strings.Cut(line, " count=1 since=")
+	said, _, _ = strings.Cut(said, " ")
+	if since, err := time.Parse(time.RFC3339, said); !counted || err != nil || since.Before(began.Truncate(time.Millisecond)) {
+		t.Errorf("the first attempt of the second outage has no line of its own, with its begin: %s, want since %v", line, began)
 	}
 	if st := w.Status(); st.DownSince.Before(began) {
 		t.Errorf("down since %v, want after %v", st.DownSince, began)

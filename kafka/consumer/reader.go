@@ -140,7 +140,7 @@ func (g *generation) readConnection(ctx context.Context, p *partition) error {
 // noteRead records that a partition can be read, and logs when the last of those that could
 // not be read can be read again.
 func (g *generation) noteRead(p *partition) {
-	if since, err := p.outage.Now(); err == nil || since.IsZero() {
+	if _, err := p.outage.Now(); err == nil {
 		return
 	}
 	p.outage.End()

@@ -59,3 +59,26 @@ func TestHeldUpInTurn(t *testing.T) {
 		}
 	})
 }
+
+// TestForeignTopicsOfARollout: topics that join the group one after the other are a line a
+// minute, and the last of them is in one.
+func TestForeignTopicsOfARollout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		c, err := New(DefaultConfig(), Deps{Handle: new(notebook).Handle, Log: slog.New(slog.NewTextHandler(&out, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, others := range [][]string{{"a"}, {"a", "b"}, {"a", "b"}, {"a", "b"}} { // by generation
+			c.assignor.mu.Lock()
+			c.assignor.foreign = others
+			c.assignor.mu.Unlock()
+			c.noteForeign()
+			<-time.After(31 * time.Second)
+		}
+		if text := out.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "other_topics=[a]\n") || !strings.HasSuffix(text, "other_topics=\"[a b]\"\n") {
+			t.Errorf("log:\n%s", text)
+		}
+	})
+}

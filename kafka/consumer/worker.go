@@ -157,15 +157,22 @@ func (r *retries) enter(log *slog.Logger) (leave func()) {
 	}
 	r.count++
 	return func() {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.count--; r.count > 0 {
-			return
-		}
-		if _, told := r.log.Over(); told {
-			log.Info("messages in flight are no longer held up", "cause", r.cause, keyAfter, time.Since(r.since))
+		if since, over := r.leave(); over { // without the lock, so that the status page need not wait for the log
+			log.Info("messages in flight are no longer held up", "cause", r.cause, keyAfter, time.Since(since))
 		}
 	}
+}
+
+// leave uncounts a message, and reports whether to log that none is held up any more, and
+// since when one was.
+func (r *retries) leave() (since time.Time, over bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.count--; r.count > 0 {
+		return time.Time{}, false
+	}
+	_, told := r.log.Over()
+	return r.since, told
 }
 
 // current returns the number of messages held up, since when, and why the last attempt failed;

@@ -49,7 +49,7 @@ func ask(t *testing.T, cfg conn.Config) error {
 	defer cancel()
 	_, first := conn.NewDialer(cfg).LookupPartitions(ctx, "tcp", cfg.Brokers[0], "events")
 	first = cfg.Explain(first)
-	_, second := conn.NewBufferedDialer(cfg, 64<<10).LookupPartitions(ctx, "tcp", cfg.Brokers[0], "events")
+	_, second := conn.NewConnector(cfg).BufferedDialer(64<<10).LookupPartitions(ctx, "tcp", cfg.Brokers[0], "events")
 	transport := conn.NewTransport(cfg)
 	defer transport.CloseIdleConnections()
 	_, third := conn.NewClient(cfg, transport).Metadata(ctx, &kafka.MetadataRequest{Topics: []string{"events"}})

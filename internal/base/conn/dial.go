@@ -48,11 +48,6 @@ func (c *Connector) Transport() *kafka.Transport {
 // NewDialer is [Connector.Dialer] of a Connector of its own.
 func NewDialer(cfg Config) *kafka.Dialer { return NewConnector(cfg).Dialer() }
 
-// NewBufferedDialer is [Connector.BufferedDialer] of a Connector of its own.
-func NewBufferedDialer(cfg Config, readAhead int) *kafka.Dialer {
-	return NewConnector(cfg).BufferedDialer(readAhead)
-}
-
 // NewTransport is [Connector.Transport] of a Connector of its own.
 func NewTransport(cfg Config) *kafka.Transport { return NewConnector(cfg).Transport() }
 

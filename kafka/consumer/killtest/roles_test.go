@@ -1,7 +1,6 @@
 package killtest
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +21,9 @@ import (
 	"github.com/evalworker/evalworker/kafka/consumer"
 )
 
+// inFlight is how many evaluations a worker has at a time.
+const inFlight = 100
+
 // envRole is the role of a process that the test starts, and envJob the job of a worker.
 const (
 	envRole = "EVALWORKER_KILLTEST_ROLE"
@@ -30,13 +32,12 @@ const (
 
 // job is the task of a worker.
 type job struct {
-	Name     string
-	Brokers  []string
-	Topic    string
-	Group    string
-	Records  string        // file that gets a line for each event that was evaluated
-	Outage   time.Duration // the largest outage of commits; zero leaves the default
-	InFlight int           // zero: 100
+	Name    string
+	Brokers []string
+	Topic   string
+	Group   string
+	Records string        // file that gets a line for each event that was evaluated
+	Outage  time.Duration // the largest outage of commits; zero leaves the default
 }
 
 func TestMain(m *testing.M) {
@@ -117,7 +118,7 @@ func configOf(j job) consumer.Config {
 	cfg := consumer.DefaultConfig()
 	cfg.Brokers, cfg.Topic, cfg.Group = j.Brokers, j.Topic, j.Group
 	cfg.SessionTimeout = 6 * time.Second
-	cfg.MaxInFlight = cmp.Or(j.InFlight, 100)
+	cfg.MaxInFlight = inFlight
 	if j.Outage > 0 {
 		cfg.MaxCommitOutage = j.Outage
 	}
