@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/json"
@@ -35,7 +34,7 @@ type process struct {
 // speaker is what tells asks: a worker or a sidecar.
 type speaker interface {
 	get(path string) (body []byte, code int)
-	firstAboveInfo() string
+	firstAboveInfo(letters bool) string
 	logFile() string
 }
 
@@ -65,15 +64,15 @@ func (w *world) tells(k speaker, ready, line string) {
 		answer = fmt.Sprintf("%d %s", code, bytes.TrimSpace(text))
 		return strings.Contains(answer, strings.TrimSpace(part)) && (code == http.StatusOK) == stays
 	})
-	first := ""
+	first, letters := "", strings.Contains(line, putAside)
 	if line != "" {
 		w.eventually("the log says something", func() bool {
-			first = k.firstAboveInfo()
+			first = k.firstAboveInfo(letters)
 			return first != ""
 		})
 		w.bound(strings.Contains(first, line), "the first line of the log is %s; want one with %q", first, line)
 	} else {
-		first = k.firstAboveInfo()
+		first = k.firstAboveInfo(letters)
 		w.bound(first == "", "the log says %s", first)
 	}
 	w.told = append(w.told, told{title: w.row.title, ready: answer, line: first})
@@ -82,22 +81,26 @@ func (w *world) tells(k speaker, ready, line string) {
 	}
 }
 
+// putAside is a part of the messages about dead letters.
+const putAside = "put aside as "
+
 // firstAboveInfo returns the first line since fault that wants somebody's attention:
-// its level, message and what it says of the cause; "" while there is none.
-func (k *process) firstAboveInfo() string {
+// its level, message and what it says of the cause; "" while there is none. Lines about dead
+// letters count only on request, because all rows publish a few broken events.
+func (k *process) firstAboveInfo(letters bool) string {
 	text, err := os.ReadFile(k.log)
 	if err != nil || len(text) <= k.saidBefore {
 		return ""
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(text[k.saidBefore:])); lines.Scan(); {
+	for text := range bytes.Lines(text[k.saidBefore:]) {
 		var line struct {
 			Level, Msg, Error, Reason string
 			Lost                      map[string]int // of spans and metrics, by sink and reason
 		}
-		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Level != "WARN" && line.Level != "ERROR" {
+		if json.Unmarshal(text, &line) != nil || line.Level != "WARN" && line.Level != "ERROR" {
 			continue
 		}
-		if strings.Contains(line.Msg, "put aside as ") { // dead letters of the broken events that all rows publish
+		if !letters && strings.Contains(line.Msg, putAside) {
 			continue
 		}
 		if cause := cmp.Or(line.Error, line.Reason, tally(line.Lost)); cause != "" {

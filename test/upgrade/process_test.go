@@ -1,7 +1,6 @@
 package upgrade
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -88,9 +87,9 @@ func (p *process) lines(want func(line map[string]any) bool) (out []map[string]a
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+	for text := range bytes.Lines(text) {
 		var line map[string]any
-		if json.Unmarshal(lines.Bytes(), &line) == nil && want(line) {
+		if json.Unmarshal(text, &line) == nil && want(line) {
 			out = append(out, line)
 		}
 	}
