@@ -96,7 +96,7 @@ func cutCoordinatorRow(w *world) {
 	answers := w.model.answers()
 	all.to(away).cut()
 	cutAt := time.Now()
-	w.tells(a, all.to(away).addr+": "+noAnswer, all.to(away).addr+": "+noAnswer)
+	w.tells(a, noAnswerOf(all.to(away).addr), noAnswerOf(all.to(away).addr))
 	w.lasting(lasts - time.Since(cutAt))
 	w.note("%d evaluated meanwhile", w.model.answers()-answers)
 	all.to(away).heal()
@@ -149,7 +149,7 @@ func cutLeaderRow(w *world) {
 		return true
 	})
 	w.note("the others were evaluated within %.1f s", time.Since(cutAt).Seconds())
-	w.tells(a, "200", all.to(away).addr+": "+noAnswer)
+	w.tells(a, "200", noAnswerOf(all.to(away).addr))
 	w.lasting(lasts - time.Since(cutAt))
 	since := time.Since(cutAt)
 	down := 0

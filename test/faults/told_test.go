@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -51,10 +52,11 @@ func (k *process) fault() {
 	k.saidBefore = len(text)
 }
 
-// tells waits until a process says what is wrong, and records it for the table. Of
-// /readyz, ready is a part of the text, after "200" where the process stays ready; of the
-// first line above INFO since fault, line is a part, or "" where the log rightly has
-// none. Both must name the cause; a first line about something else breaks a bound.
+// tells waits until a process says what is wrong, and records it for the table. Ready
+// matches a part of the text of /readyz, after "200" where the process stays ready; line
+// one of the first line above INFO since fault, or it is "" where the log rightly has
+// none. Both are regular expressions, and must name the cause; a first line about something
+// else breaks a bound.
 func (w *world) tells(k speaker, ready, line string) {
 	w.t.Helper()
 	answer := ""
@@ -62,7 +64,7 @@ func (w *world) tells(k speaker, ready, line string) {
 	w.eventually(fmt.Sprintf("/readyz says %q", ready), func() bool {
 		text, code := k.get("/readyz")
 		answer = fmt.Sprintf("%d %s", code, bytes.TrimSpace(text))
-		return strings.Contains(answer, strings.TrimSpace(part)) && (code == http.StatusOK) == stays
+		return matches(strings.TrimSpace(part), answer) && (code == http.StatusOK) == stays
 	})
 	first, letters := "", strings.Contains(line, putAside)
 	if line != "" {
@@ -70,7 +72,7 @@ func (w *world) tells(k speaker, ready, line string) {
 			first = k.firstAboveInfo(letters)
 			return first != ""
 		})
-		w.bound(strings.Contains(first, line), "the first line of the log is %s; want one with %q", first, line)
+		w.bound(matches(line, first), "the first line of the log is %s; want one with %q", first, line)
 	} else {
 		first = k.firstAboveInfo(letters)
 		w.bound(first == "", "the log says %s", first)
@@ -83,6 +85,15 @@ func (w *world) tells(k speaker, ready, line string) {
 
 // putAside is a part of the messages about dead letters.
 const putAside = "put aside as "
+
+// matches reports whether a text has a part that a regular expression describes.
+func matches(pattern, text string) bool { return regexp.MustCompile(pattern).MatchString(text) }
+
+// noAnswerOf matches what is said of a broker that does not answer: a connection to it, a
+// new one, or a request that any broker of the list may serve.
+func noAnswerOf(addr string) string {
+	return regexp.QuoteMeta(addr) + "(, [0-9.:]+)*( cannot be reached)?: " + noAnswer
+}
 
 // firstAboveInfo returns the first line since fault that wants somebody's attention:
 // its level, message and what it says of the cause; "" while there is none. Lines about dead

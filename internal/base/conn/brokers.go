@@ -17,6 +17,8 @@ const (
 	silentFor = 30 * time.Second
 	// silentTimeout is the timeout for a silent broker while there are others.
 	silentTimeout = 500 * time.Millisecond
+	// noTime is too little to say anything about a broker.
+	noTime = 20 * time.Millisecond
 )
 
 // brokers remembers which of the configured brokers did not answer lately.
@@ -57,6 +59,11 @@ func (b *brokers) dial(open openFunc) func(ctx context.Context, network, address
 			err = c.ask(limited)
 		}
 		b.record(address, time.Since(began), err)
+		if err != nil && ctx.Err() != nil && time.Since(began) < noTime {
+			// Others used up the caller's time. That this one could not be reached in what was
+			// left says nothing about it.
+			return nil, ctx.Err()
+		}
 		if err != nil {
 			return nil, err
 		}

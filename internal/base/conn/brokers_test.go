@@ -177,3 +177,20 @@ func TestConnectorRemembers(t *testing.T) {
 		}
 	}
 }
+
+// TestACallersTimeIsNotTheBrokers: a broker that is asked in the last moment of its caller's
+// time is not said to be out of reach.
+func TestACallersTimeIsNotTheBrokers(t *testing.T) {
+	t.Parallel()
+	for name, addr := range map[string]string{"reachable": answering(t), "silent": silent(t)} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
+		cfg := DefaultConfig()
+		cfg.Brokers = []string{addr}
+		_, err := newBrokers(cfg).dial(cfg.opener(0))(ctx, "tcp", addr)
+		cancel()
+		var op *net.OpError
+		if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &op) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
