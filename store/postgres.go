@@ -201,7 +201,7 @@ func (p *postgres) explain(err error) error {
 	case code == codeDiskFull:
 		return fmt.Errorf("the server has no space left: %w", singleLineError{err})
 	case code == codeTooMany:
-		return fmt.Errorf("the server has no connection left: raise its limit, or lower store.max_connections: %w", singleLineError{err})
+		return fmt.Errorf("no connection left, of the server or of this role, as it says: raise that limit, or lower store.max_connections: %w", singleLineError{err})
 	case code == codeCancelled:
 		return fmt.Errorf("took longer than store.timeout: %w", singleLineError{err})
 	case errors.Is(err, context.DeadlineExceeded):

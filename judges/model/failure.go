@@ -127,7 +127,12 @@ func classifyTransport(err error) error {
 		} else {
 			var detail string
 			f.class, detail = transportFault(u.Err)
-			f.what += ": " + f.class + detail
+			switch f.class {
+			case classEnded, classEarly, classForName, classSigned, classInvalid: // the server did answer
+				f.what = f.class + detail
+			default:
+				f.what += ": " + f.class + detail
+			}
 		}
 		return fail(eval.ReasonUnavailable, f)
 	}
@@ -137,8 +142,11 @@ func classifyTransport(err error) error {
 // Classes of faults that [FaultOf] says how to mend.
 const (
 	className    = "the server's name cannot be resolved"
-	classEnded   = "the server's certificate ended"
+	classEnded   = "the server's certificate expired"
 	classEarly   = "the server's certificate is not valid yet"
+	classForName = "the server's certificate is for another name"
+	classSigned  = "the server's certificate is signed by an unknown authority"
+	classInvalid = "the server's certificate is not valid"
 	classConnect = "cannot connect in time"
 )
 
@@ -161,13 +169,13 @@ func transportFault(err error) (class, detail string) {
 // connectionFault names what is wrong with a connection that no class of its own has.
 func connectionFault(err error) string {
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		return "the server's certificate is for another name"
+		return classForName
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
-		return "the server's certificate is signed by an unknown authority"
+		return classSigned
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return "the server's certificate is not valid"
+		return classInvalid
 	}
 	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "the server does not speak TLS"

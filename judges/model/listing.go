@@ -155,9 +155,13 @@ func unavailableMend(f failure) string {
 	case f.class == className:
 		return "want a name that can be resolved, or mend the DNS of this machine"
 	case f.class == classEnded:
-		return "want a server with a valid certificate: whoever runs it has to renew it"
+		return "want a server with a valid certificate: whoever runs it has to renew it, unless the clock of this machine is wrong"
 	case f.class == classEarly:
 		return "want a certificate that is valid today: look at the clocks of the server and of this machine"
+	case f.class == classForName:
+		return "want the name that the server's certificate is for"
+	case f.class == classSigned:
+		return "want a server whose authority this machine knows: add its certificate to the system's, or name the file in SSL_CERT_FILE"
 	}
 	return "want the address of a server that runs"
 }

@@ -134,8 +134,12 @@ func (l *localFaults) judge(ctx context.Context, suspended time.Duration, err er
 		return err
 	}
 	if seen, ok := l.lines.AllowErr(err); ok {
+		mend := "look at this machine: it, or this process, stood still"
+		if asFailure(err).class != "" {
+			mend = FaultOf(err).Expected
+		}
 		l.log.LogAttrs(ctx, slog.LevelWarn, "a fault of this machine ended calls of a model: they say nothing about the model and are made again",
-			slog.String(keyModel, l.model), slog.Any(keyError, err), seen.Attr())
+			slog.String(keyModel, l.model), slog.Any(keyError, err), slog.String(keyMend, mend), seen.Attr())
 	}
 	return err
 }

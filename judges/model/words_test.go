@@ -72,12 +72,13 @@ func TestWords(t *testing.T) {
 	}{
 		"certificate that has ended": {
 			server: secured(-48 * time.Hour), reason: eval.ReasonUnavailable,
-			problem: `^no answer: the server's certificate ended on ` + ended + `T\S+Z$`,
-			mend:    "models.house.base_url: want a server with a valid certificate: whoever runs it has to renew it",
+			problem: `^the server's certificate expired on ` + ended + `T\S+Z$`,
+			mend:    "models.house.base_url: want a server with a valid certificate: whoever runs it has to renew it, unless the clock of this machine is wrong",
 		},
 		"certificate of a stranger": {
 			server: secured(time.Hour), reason: eval.ReasonUnavailable,
-			problem: `^no answer: the server's certificate is signed by an unknown authority$`, mend: "models.house.base_url: want the address of a server that runs",
+			problem: `^the server's certificate is signed by an unknown authority$`,
+			mend:    "models.house.base_url: want a server whose authority this machine knows: add its certificate to the system's, or name the file in SSL_CERT_FILE",
 		},
 		"reply cut off": {
 			server: half.URL, reason: eval.ReasonUnavailable,

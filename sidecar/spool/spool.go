@@ -76,6 +76,9 @@ func Open(cfg Config, log *slog.Logger) (*Spool, error) {
 		return nil, fmt.Errorf("configure spool: %w", err)
 	}
 	cfg = cfg.withDefaults()
+	if dir, err := filepath.Abs(cfg.Dir); err == nil { // who reads of a fault does not know the working directory
+		cfg.Dir = dir
+	}
 	if err := errors.Join(makeDir(cfg.Dir), checkFolder(cfg.Dir, log)); err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}

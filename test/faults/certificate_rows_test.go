@@ -129,7 +129,7 @@ func certModelRow(w *world) {
 	for end, n := range during {
 		w.bound(end == string(eval.ReasonUnavailable) || end == string(eval.ReasonBreakerOpen), "%d ended as %s", n, end)
 	}
-	w.tells(a, "200", "certificate ended on "+cert.until.UTC().Format("2006-01-02T15:04"))
+	w.tells(a, "200", "certificate expired on "+cert.until.UTC().Format("2006-01-02T15:04"))
 	cert.renew(w, time.Hour)
 	renewed := time.Now()
 	w.row.recover = w.passes(renewed)
