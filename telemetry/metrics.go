@@ -325,7 +325,8 @@ func boundsDoc() string {
 	return `
 ## Bounds
 
-**Values of a tag.** A tag has ` + "`datadog.max_tag_values`" + ` places (200). A value that has one keeps its name, others are recorded as ` + "`other`" + `.
+**Values of a tag.** A tag has ` + "`datadog.max_tag_values`" + ` places (200). A value that has one keeps its name, others are recorded
+as ` + "`other`" + `.
 
 - A place becomes free when its value was not used for ` + fmt.Sprint(forgetAfter/3600) + ` hours.
 - When none is free, a value takes the one that was not used for longest, if that is ` + fmt.Sprint(idleAfter/60) + ` minutes.
@@ -337,12 +338,19 @@ func boundsDoc() string {
 So names follow from the last hours: workers that see the same events name the same values, whenever they were started, as long as no more are
 in use than there are places. Tags whose values are evalworker's own, such as ` + "`outcome`" + `, keep all of them.
 
-**Series of a metric.** A metric has ` + "`datadog.max_series`" + ` combinations of tags at a time (2,000), in DogStatsD as in Prometheus; all ` + "`llm.eval.<name>`" + `
-are one metric here, and a gauge may have ` + fmt.Sprint(maxOfOurs) + `. Three quarters are for combinations of all tags. When they are in use, a further one is recorded with ` + "`other`" + ` in all
-tags but ` + codeList(vitalKeys()) + ` and evalworker's own; when the last quarter is in use too, in all but the latter. Nothing is left out: **sums over a
-metric are exact**. Combinations that were not used for ` + fmt.Sprint(idleAfter/60) + ` minutes go when a value of theirs has lost its place, and when there is no room.
+**Series of a metric.** A metric has ` + "`datadog.max_series`" + ` combinations of tags at a time (2,000), in DogStatsD as in Prometheus; all
+` + "`llm.eval.<name>`" + ` are one metric here, and a gauge may have ` + fmt.Sprint(maxOfOurs) + `.
 
-What became ` + "`other`" + ` is in ` + "`evalworker.tags_overflowed` and `evalworker.series_overflowed`" + ` and on ` + "`/statusz`" + `, and the log says so once an hour a tag or metric.
+- Three quarters are for combinations of all tags.
+- When they are in use, a further combination is recorded with ` + "`other`" + ` in all tags but ` + codeList(vitalKeys()) + `
+  and evalworker's own. The last quarter is for these.
+- When that is in use too, it is recorded with ` + "`other`" + ` in all tags but evalworker's own.
+
+Nothing is left out: **sums over a metric are exact**. Combinations that were not used for ` + fmt.Sprint(idleAfter/60) + ` minutes go when a value of theirs
+has lost its place, and when there is no room.
+
+What became ` + "`other`" + ` is in ` + "`evalworker.tags_overflowed` and `evalworker.series_overflowed`" + ` and on ` + "`/statusz`" + `.
+The log says so once an hour a tag or metric.
 
 **When a series goes**, it gets no more points in Datadog; DogStatsD's client keeps nothing beyond the two seconds between two packets. Datadog bills a
 series for the hours in which it has points. Where places change hands as fast as they may, that is up to nine times ` + "`max_tag_values`" + ` names and

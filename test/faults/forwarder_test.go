@@ -69,7 +69,7 @@ func newForwarder(t *testing.T, addr string) *forwarder {
 	return f
 }
 
-// towards sets the server.
+// towards sets the server of new connections. Those that exist stay where they are.
 func (f *forwarder) towards(server string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

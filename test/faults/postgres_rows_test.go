@@ -145,22 +145,23 @@ func pgReadOnlyRow(w *world) {
 	})
 }
 
-// throughRelay puts a relay between the workers and the server of their store.
-func (w *world) throughRelay() *relay {
+// storeDetour puts a forwarder between the workers and the server of their store.
+func (w *world) storeDetour() *forwarder {
 	w.t.Helper()
 	u, err := url.Parse(w.storeURL(nil))
 	w.must(err)
-	f := newRelay(w, u.Host)
-	u.Host = f.Addr().String()
+	f := newForwarder(w.t, "127.0.0.1:0")
+	f.towards(u.Host)
+	u.Host = f.addr
 	w.config["store"] = fmt.Sprintf("{url: %q}", u)
 	return f
 }
 
 func pgSilentRow(w *world) {
 	w.onPostgres()
-	f := w.throughRelay()
+	f := w.storeDetour()
 	w.outage(storeFault{
-		down: func() { f.swallow(true) }, up: func() { f.swallow(false) }, lasts: 15 * time.Second,
+		down: f.cut, up: f.heal, lasts: 15 * time.Second,
 		why: "the server has not answered in time",
 	})
 }
@@ -264,8 +265,8 @@ func failoverHostsRow(w *world) {
 func failoverNameRow(w *world) {
 	first, second, u := w.pair()
 	w.config["store"] = fmt.Sprintf("{url: %q}", u)
-	f := w.throughRelay()
-	w.failover(first, second, func() { f.leadTo(second.Addr()) })
+	f := w.storeDetour()
+	w.failover(first, second, func() { f.towards(second.Addr()) })
 }
 
 // pgFleetRow kills the database while one of two workers deletes what is not kept.

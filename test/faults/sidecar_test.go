@@ -78,6 +78,7 @@ func (w *world) post(s *sidecar, id string) (code int, text string) {
 // clients are applications that send events to a sidecar, and send again what it refuses.
 type clients struct {
 	stop    chan struct{}
+	once    sync.Once // closes stop
 	running sync.WaitGroup
 
 	mu       sync.Mutex     // guards all below
@@ -88,7 +89,7 @@ type clients struct {
 // clientPause is how long a client waits from one request to the next.
 const clientPause = 20 * time.Millisecond
 
-// send starts n clients, which go on until end is called.
+// send starts n clients, which go on until end is called or the row ends.
 func (w *world) send(s *sidecar, n int) *clients {
 	w.t.Helper()
 	c := &clients{stop: make(chan struct{}), refused: map[string]int{}}
@@ -108,6 +109,7 @@ func (w *world) send(s *sidecar, n int) *clients {
 			}
 		})
 	}
+	w.t.Cleanup(c.end)
 	return c
 }
 
@@ -147,6 +149,6 @@ func (c *clients) since(at time.Time) (n int, first time.Time) {
 
 // end waits until all that was begun is accepted.
 func (c *clients) end() {
-	close(c.stop)
+	c.once.Do(func() { close(c.stop) })
 	c.running.Wait()
 }

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/json"
@@ -36,7 +35,7 @@ type process struct {
 // speaker is what tells asks: a worker or a sidecar.
 type speaker interface {
 	get(path string) (body []byte, code int)
-	firstAboveInfo() string
+	firstAboveInfo(letters bool) string
 	logFile() string
 }
 
@@ -56,7 +55,8 @@ func (k *process) fault() {
 // tells waits until a process says what is wrong, and records it for the table. Ready
 // matches a part of the text of /readyz, after "200" where the process stays ready; line
 // one of the first line above INFO since fault, or it is "" where the log rightly has
-// none. Both are regular expressions. Both must name the cause; a first line about something else breaks a bound.
+// none. Both are regular expressions, and must name the cause; a first line about something
+// else breaks a bound.
 func (w *world) tells(k speaker, ready, line string) {
 	w.t.Helper()
 	answer := ""
@@ -66,15 +66,15 @@ func (w *world) tells(k speaker, ready, line string) {
 		answer = fmt.Sprintf("%d %s", code, bytes.TrimSpace(text))
 		return matches(strings.TrimSpace(part), answer) && (code == http.StatusOK) == stays
 	})
-	first := ""
+	first, letters := "", strings.Contains(line, putAside)
 	if line != "" {
 		w.eventually("the log says something", func() bool {
-			first = k.firstAboveInfo()
+			first = k.firstAboveInfo(letters)
 			return first != ""
 		})
 		w.bound(matches(line, first), "the first line of the log is %s; want one with %q", first, line)
 	} else {
-		first = k.firstAboveInfo()
+		first = k.firstAboveInfo(letters)
 		w.bound(first == "", "the log says %s", first)
 	}
 	w.told = append(w.told, told{title: w.row.title, ready: answer, line: first})
@@ -83,6 +83,10 @@ func (w *world) tells(k speaker, ready, line string) {
 	}
 }
 
+// putAside is a part of the messages about dead letters.
+const putAside = "put aside as "
+
+// matches reports whether a text has a part that a regular expression describes.
 func matches(pattern, text string) bool { return regexp.MustCompile(pattern).MatchString(text) }
 
 // noAnswerOf matches what is said of a broker that does not answer: a connection to it, a
@@ -92,21 +96,22 @@ func noAnswerOf(addr string) string {
 }
 
 // firstAboveInfo returns the first line since fault that wants somebody's attention:
-// its level, message and what it says of the cause; "" while there is none.
-func (k *process) firstAboveInfo() string {
+// its level, message and what it says of the cause; "" while there is none. Lines about dead
+// letters count only on request, because all rows publish a few broken events.
+func (k *process) firstAboveInfo(letters bool) string {
 	text, err := os.ReadFile(k.log)
 	if err != nil || len(text) <= k.saidBefore {
 		return ""
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(text[k.saidBefore:])); lines.Scan(); {
+	for text := range bytes.Lines(text[k.saidBefore:]) {
 		var line struct {
 			Level, Msg, Error, Reason string
 			Lost                      map[string]int // of spans and metrics, by sink and reason
 		}
-		if json.Unmarshal(lines.Bytes(), &line) != nil || line.Level != "WARN" && line.Level != "ERROR" {
+		if json.Unmarshal(text, &line) != nil || line.Level != "WARN" && line.Level != "ERROR" {
 			continue
 		}
-		if strings.Contains(line.Msg, "put aside as ") { // dead letters of the broken events that all rows publish
+		if !letters && strings.Contains(line.Msg, putAside) {
 			continue
 		}
 		if cause := cmp.Or(line.Error, line.Reason, tally(line.Lost)); cause != "" {

@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -236,9 +235,9 @@ func (k *process) linesOf(msg string) []map[string]any {
 		return nil
 	}
 	var found []map[string]any
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+	for text := range bytes.Lines(text) {
 		var line map[string]any
-		if json.Unmarshal(lines.Bytes(), &line) == nil && line["msg"] == msg {
+		if json.Unmarshal(text, &line) == nil && line["msg"] == msg {
 			found = append(found, line)
 		}
 	}

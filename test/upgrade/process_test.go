@@ -1,7 +1,6 @@
 package upgrade
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -88,9 +88,9 @@ func (p *process) lines(want func(line map[string]any) bool) (out []map[string]a
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
+	for text := range bytes.Lines(text) {
 		var line map[string]any
-		if json.Unmarshal(lines.Bytes(), &line) == nil && want(line) {
+		if json.Unmarshal(text, &line) == nil && want(line) {
 			out = append(out, line)
 		}
 	}
@@ -116,8 +116,8 @@ func (p *process) logged(begins string) (line map[string]any) {
 	return line
 }
 
-// refused waits for the end of a process that has to fail, and returns the one line that
-// says why.
+// refused waits for the end of a process that has to fail, and returns the one reason that
+// it has: in its log, or beside it, where early builds have it. Some have it in both places.
 func (p *process) refused() string {
 	p.t.Helper()
 	select {
@@ -128,16 +128,21 @@ func (p *process) refused() string {
 	if p.err == nil {
 		p.t.Fatalf("%s ended without an error", p.name)
 	}
-	var plain []string
-	for line := range strings.Lines(p.text()) {
-		if !json.Valid([]byte(line)) {
-			plain = append(plain, line)
+	var reasons []string
+	for text := range strings.Lines(p.text()) {
+		var line struct{ Level, Error string }
+		logged := json.Unmarshal([]byte(text), &line) == nil
+		switch {
+		case logged && line.Level == "ERROR":
+			reasons = append(reasons, line.Error)
+		case !logged && !slices.ContainsFunc(reasons, func(r string) bool { return strings.HasSuffix(strings.TrimSpace(text), r) }):
+			reasons = append(reasons, strings.TrimSpace(text))
 		}
 	}
-	if len(plain) != 1 {
-		p.t.Errorf("%s says why it ends in %d lines, want one", p.name, len(plain))
+	if len(reasons) != 1 {
+		p.t.Errorf("%s has %d reasons to end, want one: %q", p.name, len(reasons), reasons)
 	}
-	return strings.Join(plain, "")
+	return strings.Join(reasons, "")
 }
 
 // stop ends a process that has to end cleanly.

@@ -186,9 +186,9 @@ func (d *database) serves(all ...program) {
 	before := d.schema()
 	reader, as := d.reader()
 	for _, p := range all {
-		for _, args := range [][]string{{"datasets", "list"}, {"datasets", "export"}, {"store", "status"}} {
-			if got := runCommand(d.t, as, 0, p, append(args, "--store", reader)...); !strings.Contains(got, "re") {
-				d.t.Errorf("%s %v prints\n%s", p.name, args, got)
+		for command, want := range map[string]string{"datasets list": "refusal", "datasets export": idOf(0)[:3], "store status": "\nread by: "} {
+			if got := runCommand(d.t, as, 0, p, append(strings.Fields(command), "--store", reader)...); !strings.Contains(got, want) {
+				d.t.Errorf("%s %s prints\n%s\nwant %q", p.name, command, got, want)
 			}
 		}
 		const denied = 1

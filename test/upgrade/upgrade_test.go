@@ -321,10 +321,10 @@ func cutOff(w *world) (n int) {
 	return n
 }
 
-// counted asserts that every event was evaluated, and none twice but what the killed
-// worker had finished and not committed, when committed was read before the kill, and what
-// was cut off when a share of the topic moved, which on a quiet machine is nothing; and that the store holds the failures that there were, each
-// counted once.
+// counted asserts that every event was evaluated, and none twice but for two reasons: the
+// killed worker had finished it and not committed, where committed was read before the kill; or
+// it was cut off when a share of the topic moved, which on a quiet machine happens to none. It
+// also asserts that the store holds the failures that there were, each counted once.
 func counted(w *world, d *database, n int, killed *process, committed map[int]int64, sample map[string]bool) {
 	t := w.t
 	t.Helper()
