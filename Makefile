@@ -95,7 +95,7 @@ ROWS ?= all
 
 .PHONY: faults
 faults: ## Run the program under faults on Apache Kafka (ROWS=sigkill,sigterm; OUT=docs/reliability.md)
-	$(GO) test ./test/faults -run '^TestFaults$$' -v -count=1 -timeout 60m -faults.rows='$(ROWS)' $(if $(OUT),-faults.out='$(abspath $(OUT))')
+	$(GO) test ./test/faults -run '^TestFaults$$' -v -count=1 -timeout 120m -faults.rows='$(ROWS)' $(if $(OUT),-faults.out='$(abspath $(OUT))')
 
 .PHONY: faults-short
 faults-short: ## Run the rows of faults that CI runs

@@ -2,7 +2,7 @@
 // repeated, on Apache Kafka: it runs the program itself, as processes, against a
 // broker in a container, inflicts on both what happens in production, and counts.
 //
-//	make faults                        # every row, half an hour
+//	make faults                        # every row, some 50 minutes
 //	make faults ROWS=sigkill,sigterm   # some rows; a group's name stands for its rows
 //	make faults-short                  # the rows that continuous integration runs
 //	make soak-churn                    # two workers for ten minutes, while all around them changes
