@@ -45,8 +45,8 @@ type Config struct {
 // hour; the zero value keeps all. A case that a person has confirmed or dismissed stays,
 // with its exemplars.
 type Keep struct {
-	// Age is how long a failure is kept after it was seen; 0: for ever.
-	Age time.Duration `yaml:"age" doc:"Time for which a failure is kept, such as 2160h; 0 keeps all. Confirmed and dismissed cases stay."`
+	// Age is how long a failure is kept, by the time of its event (occurred_at); 0: for ever.
+	Age time.Duration `yaml:"age" doc:"Time for which a failure is kept, by the time of its event, such as 2160h; 0 keeps all. Confirmed and dismissed cases stay."`
 	// Rows bounds the failures, of which there is a row each; 0: no bound.
 	Rows int `yaml:"rows" doc:"Failures that are kept, the latest ones; 0 keeps all."`
 }

@@ -132,6 +132,8 @@ func (s *Store) checkRollback(to int) error {
 	switch v := s.versions; {
 	case v.Store > v.Program:
 		return fmt.Errorf("store %s: its tables are of version %d and this program knows %d: only a newer one can change them back", s.cfg.URL, v.Store, v.Program)
+	case v.Store <= 1:
+		return fmt.Errorf("store %s: its tables are of version %d, and there is no older one: %w", s.cfg.URL, v.Store, ErrNoRollback)
 	case to < 1 || to >= v.Store:
 		return fmt.Errorf("store %s: version %d is not older than that of its tables, %d: want 1 to %d: %w", s.cfg.URL, to, v.Store, v.Store-1, ErrNoRollback)
 	}

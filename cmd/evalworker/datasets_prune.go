@@ -20,7 +20,8 @@ func (d *datasetsCommand) prune() *cobra.Command {
 		Long: `Delete old failures, their exemplars, and the cases that were not seen since. A case
 that was confirmed or dismissed stays, with its exemplars. What is kept is what the
 configuration's store.keep says, unless --age or --rows is given; workers delete the
-same by themselves every hour.
+same by themselves every hour. The age of a failure is that of its event, also when that
+was evaluated later.
 
 A deleted failure counts again if its event is evaluated once more.`,
 		Example: `  evalworker datasets prune --dry-run
@@ -67,7 +68,7 @@ A deleted failure counts again if its event is evaluated once more.`,
 			})
 		},
 	}
-	cmd.Flags().DurationVar(&keep.Age, "age", 0, "keep what was seen within this time, such as 2160h")
+	cmd.Flags().DurationVar(&keep.Age, "age", 0, "keep failures whose events are not older than this, such as 2160h")
 	cmd.Flags().IntVar(&keep.Rows, "rows", 0, "keep so many failures, the latest ones")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only count what would be deleted")
 	return cmd

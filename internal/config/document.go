@@ -24,8 +24,8 @@ name with ` + "`_FILE`" + ` added, whose value then is the path of a file that h
 wins over it. Lists are written with commas. A variable that is empty counts as unset; one that begins with ` + "`EVALWORKER_`" + `
 and is not known is a fault.
 
-` + "`evaluators`, `sampling`, `models`" + ` and the files of schemas and rubrics may change while the worker runs: it notices, or is told with
-SIGHUP. Other keys need a restart, and the log says so.
+` + "`evaluators`, `sampling`, `models`, `judges`, `feedback`" + ` and the files of schemas and rubrics may change while the worker runs: it notices,
+or is told with SIGHUP. Other keys need a restart, and the log says so.
 
 In the paths below NAME stands for a name of your choice and [] for an item of a list.
 `)

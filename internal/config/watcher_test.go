@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/evalworker/evalworker/internal/config"
+	"github.com/evalworker/evalworker/internal/config/strictyaml"
 	"github.com/evalworker/evalworker/internal/testkit/leaks"
 )
 
@@ -324,5 +326,23 @@ func TestWatcherFollowsSchemaFolders(t *testing.T) {
 	slices.Sort(got)
 	if !slices.Equal(got, folders) {
 		t.Errorf("watches %q, want %q", got, folders)
+	}
+}
+
+// TestChartKnowsWhatReloads: the Helm chart restarts workers for a change of any other key.
+func TestChartKnowsWhatReloads(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../deploy/helm/evalworker/templates/deployment.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, omitted, _ := strings.Cut(string(text), "omit .Values.config ")
+	omitted, _, _ = strings.Cut(omitted, " |")
+	var want []string
+	for _, f := range strictyaml.Fields(reflect.TypeFor[config.Policy]()) {
+		want = append(want, strconv.Quote(f.Key))
+	}
+	if got := strings.Fields(omitted); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))) {
+		t.Errorf("the chart leaves out %v, and a worker loads %v again", got, want)
 	}
 }

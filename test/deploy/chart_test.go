@@ -173,7 +173,7 @@ func TestReplicasBelongToTheAutoscaler(t *testing.T) {
 	}
 }
 
-// TestPodsRollOnlyWhenTheyHaveTo: evaluators, sampling and models reload; a change of
+// TestPodsRollOnlyWhenTheyHaveTo: what a worker loads again rolls no pod; a change of
 // anything else needs a restart.
 func TestPodsRollOnlyWhenTheyHaveTo(t *testing.T) {
 	t.Parallel()
@@ -181,8 +181,14 @@ func TestPodsRollOnlyWhenTheyHaveTo(t *testing.T) {
 		return mustRender(t, values).deployment(t).Spec.Template.Annotations["checksum/restart"]
 	}
 	base := sum("")
-	if sum("config: {evaluators: [{name: secrets, type: secrets}], sampling: {default_rate: 0.5}, models: {default: {model: m}}}") != base {
-		t.Error("evaluators, sampling and models roll the pods")
+	// TestChartKnowsWhatReloads (internal/config) says that these are all.
+	for _, set := range []string{
+		"evaluators: [{name: secrets, type: secrets}]", "sampling: {default_rate: 0.5}", "models: {default: {model: m}}",
+		"judges: {when_down: wait}", "feedback: {rating_max: 5}", "schemas: elsewhere", "rubrics: elsewhere",
+	} {
+		if sum("config: {"+set+"}") != base {
+			t.Errorf("%s rolls the pods", set)
+		}
 	}
 	if sum("config: {kafka: {topic: other}}") == base {
 		t.Error("another topic does not roll the pods")
