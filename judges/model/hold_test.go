@@ -46,7 +46,7 @@ func evaluate(ctx context.Context, e *Endpoint, released <-chan struct{}) error 
 }
 
 // held returns an endpoint of which only the breaker is there.
-func held(m judges.Model, most time.Duration, log *bytes.Buffer) *Endpoint {
+func held(m judges.Model, most time.Duration, log io.Writer) *Endpoint {
 	e := &Endpoint{breaker: newBreaker(m, config(), slog.New(slog.NewTextHandler(log, nil)))}
 	e.SetMaxWait(most)
 	return e
@@ -106,6 +106,24 @@ func TestHold(t *testing.T) {
 	}
 }
 
+// logText is a log that is read while it is written.
+type logText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logText) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
 // TestHoldSaid: the log says within seconds that evaluations wait, also when the breaker
 // stays closed, because there were many answers before or there are few calls.
 func TestHoldSaid(t *testing.T) {
@@ -117,7 +135,7 @@ func TestHoldSaid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				var log bytes.Buffer
+				var log logText
 				m := &outageModel{err: down()}
 				e := held(m, time.Minute, &log)
 				for range tt.before {
