@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -113,7 +114,8 @@ func (c Config) handshakeError(addr string, certRequested bool, err error) error
 	}
 	foreign := errors.As(err, new(x509.UnknownAuthorityError))
 	misnamed := errors.As(err, new(x509.HostnameError))
-	invalid := errors.As(err, new(x509.CertificateInvalidError))
+	var invalid x509.CertificateInvalidError
+	isInvalid := errors.As(err, &invalid)
 	noTLS := errors.As(err, new(tls.RecordHeaderError))
 	switch {
 	case foreign && c.TLS.CAFile == "":
@@ -122,8 +124,8 @@ func (c Config) handshakeError(addr string, certRequested bool, err error) error
 		r.Problem, r.Remedy = "its certificate is not signed by an authority of "+c.TLS.CAFile, "put the authority's certificate into tls.ca_file; it is read again at each attempt"
 	case misnamed:
 		r.Problem, r.Remedy = "its certificate is for another name", "set tls.server_name to a name that it is for, or use such a name in brokers"
-	case invalid:
-		r.Problem, r.Remedy = "its certificate is not valid", "renew it, or mend this machine's clock"
+	case isInvalid:
+		r.Problem, r.Remedy = invalidCertificate(invalid), "whoever runs the brokers has to renew it, unless this machine's clock is wrong"
 	case noTLS:
 		r.Problem, r.Remedy = "it does not speak TLS at this address", "set brokers to its TLS listener, or leave tls.enabled out"
 	case remoteAlert(err):
@@ -136,6 +138,17 @@ func (c Config) handshakeError(addr string, certRequested bool, err error) error
 		return &brokerError{text: fmt.Sprintf("broker %s: TLS handshake: %s; is it a TLS listener?", addr, text), err: err}
 	}
 	return r
+}
+
+// invalidCertificate says why a broker's certificate does not count today.
+func invalidCertificate(err x509.CertificateInvalidError) string {
+	switch {
+	case err.Reason != x509.Expired || err.Cert == nil:
+		return "its certificate is not valid"
+	case err.Cert.NotBefore.After(time.Now()):
+		return "its certificate is valid only from " + err.Cert.NotBefore.UTC().Format(time.RFC3339) + " on"
+	}
+	return "its certificate expired on " + err.Cert.NotAfter.UTC().Format(time.RFC3339)
 }
 
 // explainCertificate fills in why the broker does not accept this client's
