@@ -106,7 +106,7 @@ func TestSidecarTrouble(t *testing.T) {
 			t.Parallel()
 			_, url := startSidecar(t, tt.brokers, filepath.Join(t.TempDir(), "spool"), "--grace", "100ms")
 			ask(t, http.MethodPost, url+"/v1/events", `{"event":"llm_request_completed","request_id":"it"}`)
-			shown(t, until(t, url+"/statusz", nil, tt.says), `"state": "kafka_down"`, tt.says)
+			shown(t, until(t, url+"/statusz", nil, `"state": "kafka_down"`), tt.says)
 		})
 	}
 	t.Run("well", func(t *testing.T) {
