@@ -8,8 +8,7 @@ import (
 )
 
 // Change says by which program the tables of a store got the version that they have, and
-// when. It is zero for a store whose tables were last changed by a program that did not
-// record it yet.
+// when. Earlier programs did not record that.
 type Change struct {
 	Build string    `json:"build"` // version of the program, such as v1.2.3: see Config.Build
 	From  int       `json:"from"`  // the version of the tables before; 0: there were none
@@ -70,9 +69,6 @@ func recordChange(ctx context.Context, tx *sql.Tx, d Dialect, build string, from
 
 // String says who made the change and when, for a person.
 func (c *Change) String() string {
-	if c == nil {
-		return ""
-	}
 	build := c.Build
 	if build == "" {
 		build = "a build without a version"

@@ -35,10 +35,10 @@ func (s *Store) Claim() error {
 	return nil
 }
 
-// ClaimExisting is Claim for a store that may not be opened yet. While there is no file it
-// does nothing, because a link to it would lead nowhere: call Claim when it is open. A
-// worker calls it first, so that one that is refused has not changed the tables of the one
-// that is at work.
+// ClaimExisting is Claim before the store is open. It does nothing while the file does not
+// exist, because the lock's place follows links to the file; call Claim once the store is
+// open. A worker claims before it opens, so that a worker that is refused leaves the tables
+// of the worker that has the file unchanged.
 func (s *Store) ClaimExisting() error {
 	if s.cfg.claimable() {
 		if _, err := os.Stat(s.cfg.file()); err != nil {

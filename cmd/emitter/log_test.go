@@ -37,8 +37,8 @@ func entries(t *testing.T, text string) (lines []logEntry) {
 	return lines
 }
 
-// TestServeSaysWhyItDoesNotStart: in lines of its log, at ERROR, and in nothing else. A signal
-// during the start is no error.
+// TestServeSaysWhyItDoesNotStart: the reason is in lines of its log, at ERROR, and nowhere
+// else. After a signal during the start the exit code is 0, and no line is at ERROR.
 func TestServeSaysWhyItDoesNotStart(t *testing.T) {
 	t.Parallel()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

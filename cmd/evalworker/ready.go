@@ -38,9 +38,9 @@ while the file has faults, and its probe does so too.`,
 	return cmd
 }
 
-// probeURL returns the address of the health server that the configuration names. A fault of
-// the configuration is no longer one to the caller: a probe ends with 0 or 1, as Docker has
-// it.
+// probeURL returns the address of the health server that the configuration names. Its error
+// does not wrap the faults of the configuration, which would end the command with 2: Docker
+// reserves all exit codes of a probe but 0 and 1.
 func (g *globals) probeURL(ctx context.Context) (string, error) {
 	listen, err := config.HealthListen(g.file(), g.environ)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/evalworker/evalworker/internal/base/fault"
 )
 
-// linesPerMinute is how many lines with the same message the log of a program has a minute.
-// A trouble has one by itself; this is for what is no trouble, such as a rebalance, when it
-// happens all the time.
+// linesPerMinute bounds the lines with the same message that the log of a program has a
+// minute. It is for events that are worth a line each, such as rebalances and reloads;
+// package outage bounds the lines about troubles.
 const linesPerMinute = 5
 
 // NewLog returns the log of a program that runs until it is told to end. Durations have their

@@ -160,6 +160,8 @@ func unavailableMend(f failure) string {
 		return "want a certificate that is valid today: look at the clocks of the server and of this machine"
 	case f.class == classForName:
 		return "want the name that the server's certificate is for"
+	case f.class == classInvalid:
+		return "want a server with a valid certificate"
 	case f.class == classSigned:
 		return "want a server whose authority this machine knows: add its certificate to the system's, or name the file in SSL_CERT_FILE"
 	}

@@ -73,8 +73,8 @@ type doer struct {
 const scarceFor = time.Minute
 
 // noteScarcity stops keeping connections for a while after a call failed because no
-// descriptor was free. Those that wait for another call keep the worker from committing
-// at Kafka, which holds up its intake, so that there is no other call.
+// descriptor was free. An idle connection holds a descriptor that the worker needs to
+// commit at Kafka; without commits it takes no events and makes no calls.
 func (d *doer) noteScarcity(err error) {
 	if fault, ok := machineFault(err); ok && (fault == syscall.EMFILE || fault == syscall.ENFILE) {
 		d.scarceUntil.Store(time.Now().Add(scarceFor).UnixNano())

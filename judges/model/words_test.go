@@ -174,8 +174,8 @@ func TestWords(t *testing.T) {
 	}
 }
 
-// TestEveryReasonHasAMend: of each reason for which a call can fail, a setting and a mend are
-// named that belong to it. The others are no reasons of a call, or no setting mends them.
+// TestEveryReasonHasAMend: each reason for which a call can fail names a setting and a mend.
+// Left out are reasons that calls do not have and those that no setting mends.
 func TestEveryReasonHasAMend(t *testing.T) {
 	t.Parallel()
 	others := append(eval.PermanentReasons(), eval.ReasonCanceled, eval.ReasonRedaction, eval.ReasonInternal)

@@ -126,8 +126,8 @@ func TestLagWithoutLookUps(t *testing.T) {
 	})
 }
 
-// TestLagIsItsOwners: a partition that moves to another worker, or whose topic is
-// deleted, is no longer on the status of the worker that had it.
+// TestLagIsItsOwners: the status of a worker leaves out a partition that has moved to
+// another worker, or whose topic is deleted.
 func TestLagIsItsOwners(t *testing.T) {
 	t.Parallel()
 	cluster, b := pair(t)

@@ -38,9 +38,9 @@ type KafkaConfig struct {
 	// Protocol of clients: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL; empty:
 	// PLAINTEXT.
 	Protocol string
-	// Detour returns the host:port that the broker of an id tells the clients of a second
-	// listener, which speaks plain text: that of a forwarder of the test, which passes
-	// bytes on to [Kafka.Behind]. nil: there is no such listener.
+	// Detour, if set, gives the broker a second listener in plain text, and returns the
+	// host:port that the broker with an id tells the clients of it: that of a forwarder of
+	// the test, which passes bytes on to [Kafka.Behind].
 	Detour func(id int) string
 }
 
