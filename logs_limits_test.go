@@ -116,28 +116,11 @@ type trouble struct {
 // troubles returns the calls of a package that write lines at WARN or above. A level that
 // varies counts when it is above INFO at times.
 func (p typedPackage) troubles() (calls []trouble) {
-	for _, f := range p.files {
-		ast.Inspect(f, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
-			sel, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok {
-				return true
-			}
-			fn, ok := p.info.Uses[sel.Sel].(*types.Func)
-			if !ok || fn.Pkg() == nil || fn.Pkg().Path() != "log/slog" {
-				return true
-			}
-			level, message, err := p.logCall(fn, call)
-			if err != nil || level == "" || level == levelInfo {
-				return true
-			}
+	for call, fn := range p.slogCalls() {
+		if level, message, err := p.logCall(fn, call); err == nil && level != "" && level != levelInfo {
 			at := p.fset.Position(call.Pos())
 			calls = append(calls, trouble{message, fmt.Sprintf("%s:%d", at.Filename, at.Line), p.counts(call)})
-			return true
-		})
+		}
 	}
 	return calls
 }

@@ -12,6 +12,7 @@ import (
 	"go/token"
 	"go/types"
 	"io"
+	"iter"
 	"maps"
 	"os"
 	"os/exec"
@@ -194,32 +195,39 @@ func checkTypes(t *testing.T, path string, fset *token.FileSet, files []*ast.Fil
 // logLines adds the messages that the package's calls write at INFO and above, and
 // returns what is wrong with calls.
 func (p typedPackage) logLines(written map[string][]logLine) (problems []string) {
-	for _, f := range p.files {
-		ast.Inspect(f, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok {
-				return true
-			}
-			sel, ok := call.Fun.(*ast.SelectorExpr)
-			if !ok {
-				return true
-			}
-			fn, ok := p.info.Uses[sel.Sel].(*types.Func)
-			if !ok || fn.Pkg() == nil || fn.Pkg().Path() != "log/slog" {
-				return true
-			}
-			at := p.fset.Position(call.Pos())
-			level, text, err := p.logCall(fn, call)
-			switch {
-			case err != nil:
-				problems = append(problems, fmt.Sprintf("%s:%d: %v", at.Filename, at.Line, err))
-			case level != "":
-				written[text] = append(written[text], logLine{level, fmt.Sprintf("%s:%d", at.Filename, at.Line)})
-			}
-			return true
-		})
+	for call, fn := range p.slogCalls() {
+		at := p.fset.Position(call.Pos())
+		level, text, err := p.logCall(fn, call)
+		switch {
+		case err != nil:
+			problems = append(problems, fmt.Sprintf("%s:%d: %v", at.Filename, at.Line, err))
+		case level != "":
+			written[text] = append(written[text], logLine{level, fmt.Sprintf("%s:%d", at.Filename, at.Line)})
+		}
 	}
 	return problems
+}
+
+// slogCalls returns the package's calls into log/slog, with the function of each.
+func (p typedPackage) slogCalls() iter.Seq2[*ast.CallExpr, *types.Func] {
+	return func(yield func(*ast.CallExpr, *types.Func) bool) {
+		for _, f := range p.files {
+			for n := range ast.Preorder(f) {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					continue
+				}
+				sel, ok := call.Fun.(*ast.SelectorExpr)
+				if !ok {
+					continue
+				}
+				fn, ok := p.info.Uses[sel.Sel].(*types.Func)
+				if ok && fn.Pkg() != nil && fn.Pkg().Path() == "log/slog" && !yield(call, fn) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // logCall returns the level and the message of a call into log/slog; level is "" when the

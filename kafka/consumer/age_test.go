@@ -153,14 +153,7 @@ func TestStatusShowsTheAge(t *testing.T) {
 	b := newTestbed(t, 1)
 	old := time.Now().Add(-time.Hour)
 	release := make(chan struct{})
-	w := b.start(Deps{Handle: func(ctx context.Context, _ event.Message) error {
-		select {
-		case <-release:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}})
+	w := b.start(Deps{Handle: heldUntil(release)})
 	w.owns(1)
 	b.publishMessages(0, kafka.Message{Value: []byte("old"), Time: old})
 	b.eventually("it is in flight", func() bool { return w.Status().InFlight == 1 })

@@ -321,3 +321,15 @@ func once(groups ...[]string) map[string]int {
 	}
 	return out
 }
+
+// heldUntil returns a handler that finishes messages once a channel is closed.
+func heldUntil(release <-chan struct{}) func(context.Context, event.Message) error {
+	return func(ctx context.Context, _ event.Message) error {
+		select {
+		case <-release:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

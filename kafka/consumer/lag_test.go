@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"context"
 	"testing"
 	"time"
 
@@ -9,7 +8,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/evalworker/evalworker/event"
 )
 
 // TestLagIsToTheCommittedOffset: the lag is what Kafka's own tools show, also while the
@@ -84,14 +82,7 @@ func TestLagWhileIntakeIsPaused(t *testing.T) {
 	cluster, b := pair(t)
 	b.cfg.MaxInFlight = 1
 	release := make(chan struct{})
-	w := b.start(Deps{Handle: func(ctx context.Context, _ event.Message) error {
-		select {
-		case <-release:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}})
+	w := b.start(Deps{Handle: heldUntil(release)})
 	w.owns(2)
 	b.publish(0, "slow", "waits")
 	b.eventually("intake is paused", func() bool { return w.Status().InFlight == 1 && w.Status().Partitions[0].High == 2 })

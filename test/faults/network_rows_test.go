@@ -40,41 +40,33 @@ func (w *world) detour() *forwarder {
 // cutRow drops all packets for longer than a session lasts, so that the coordinator
 // counts both workers as gone.
 func cutRow(w *world) {
-	const lasts = 30 * time.Second
-	f := w.detour()
-	w.begin(8, "A", "B")
-	w.publish(8000)
-	w.answered(1000)
-	a := w.workers["A"]
-	a.fault()
-	answers := w.model.answers()
-	f.cut()
-	cutAt := time.Now()
-	w.tells(a, "not a member of the consumer group", noAnswer)
-	w.lasting(lasts - time.Since(cutAt))
-	during := w.model.answers() - answers
-	f.heal()
-	w.row.recover = w.resumed(time.Now())
-	w.note("%d evaluated meanwhile", during)
-	w.finish()
-	w.nothingRepeated()
-	w.within(w.row.recover, backLimit, "consumed again after %.1f s")
+	answers := 0
+	w.cutOff(30*time.Second, "not a member of the consumer group", func(f *forwarder) {
+		answers = w.model.answers()
+		f.cut()
+	}, func() { w.note("%d evaluated meanwhile", w.model.answers()-answers) })
 }
 
 // cutAnswersRow drops the packets of the broker only: heartbeats and commits arrive, and
 // the workers never learn it.
 func cutAnswersRow(w *world) {
-	const lasts = 15 * time.Second
+	w.cutOff(15*time.Second, noAnswer, (*forwarder).cutAnswers, func() {})
+}
+
+// cutOff cuts two workers under load off from their broker. Ready is what /readyz says of
+// that; before is called at the end of the fault.
+func (w *world) cutOff(lasts time.Duration, ready string, cut func(*forwarder), before func()) {
 	f := w.detour()
 	w.begin(8, "A", "B")
 	w.publish(8000)
 	w.answered(1000)
 	a := w.workers["A"]
 	a.fault()
-	f.cutAnswers()
+	cut(f)
 	cutAt := time.Now()
-	w.tells(a, noAnswer, noAnswer)
+	w.tells(a, ready, noAnswer)
 	w.lasting(lasts - time.Since(cutAt))
+	before()
 	f.heal()
 	w.row.recover = w.resumed(time.Now())
 	w.finish()
