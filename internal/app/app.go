@@ -56,6 +56,7 @@ type App struct {
 	telemetry    *telemetry.Telemetry
 	store        *store.Store
 	starting     outage.Outage // of the store, until Run has connected to it
+	tables       atomic.Int64  // version of the store's tables, which may not be asked while it connects; 0: not opened yet
 	retention    retention
 	pipeline     *pipeline.Pipeline
 	consumer     *consumer.Consumer

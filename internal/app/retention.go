@@ -27,19 +27,10 @@ type Deleted struct {
 	Exemplars int `json:"exemplars"`
 }
 
-// retention remembers the last run, and the version of the tables that it concerns. The
-// store's own versions must not be read while it connects.
+// retention remembers the last run.
 type retention struct {
-	mu      sync.Mutex
-	version int
-	last    RetentionStatus
-}
-
-// opened notes the version of the tables that the worker has opened.
-func (r *retention) opened(v store.Versions) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.version = v.Store
+	mu   sync.Mutex
+	last RetentionStatus // guarded by mu; without the bounds
 }
 
 // ran notes a run of retention.
@@ -52,17 +43,16 @@ func (r *retention) ran(d Deleted, err error) {
 	}
 }
 
-// snapshot returns the version of the tables, 0 while they are not opened, and the
-// status of retention.
-func (r *retention) snapshot(keep store.Keep) (version int, st RetentionStatus) {
+// snapshot returns the status of retention within bounds.
+func (r *retention) snapshot(keep store.Keep) RetentionStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	st = r.last
+	st := r.last
 	if keep.Age > 0 {
 		st.Age = keep.Age.String()
 	}
 	st.Rows = keep.Rows
-	return r.version, st
+	return st
 }
 
 // retain deletes what the store does not have to keep, until ctx ends.

@@ -50,14 +50,15 @@ type StoreStatus struct {
 func (a *App) Status() Status {
 	p := a.pipeline.Policy()
 	downSince, downErr := a.storeDown()
-	version, retention := a.retention.snapshot(a.cfg.Store.Keep)
 	s := Status{
-		Version:   a.version,
-		Started:   a.started,
-		Events:    a.counts.snapshot(),
-		Policy:    PolicyStatus{Revision: p.Revision(), Effective: p.Effective(), Skewed: a.skews.now(), Reloads: a.reloads.snapshot()},
-		Consumer:  a.consumer.Status(),
-		Store:     StoreStatus{URL: a.cfg.Store.Separated().URL, DownSince: downSince, Version: version, Retention: retention},
+		Version:  a.version,
+		Started:  a.started,
+		Events:   a.counts.snapshot(),
+		Policy:   PolicyStatus{Revision: p.Revision(), Effective: p.Effective(), Skewed: a.skews.now(), Reloads: a.reloads.snapshot()},
+		Consumer: a.consumer.Status(),
+		Store: StoreStatus{
+			URL: a.cfg.Store.Separated().URL, DownSince: downSince, Version: int(a.tables.Load()), Retention: a.retention.snapshot(a.cfg.Store.Keep),
+		},
 		Models:    a.builder.Models(),
 		Telemetry: a.telemetry.Stats(),
 	}

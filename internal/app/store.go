@@ -61,7 +61,7 @@ func (a *App) connect(ctx context.Context) error {
 		err := a.store.Connect(ctx)
 		if err == nil {
 			logMigration(a.log, a.store)
-			a.retention.opened(a.store.Versions())
+			a.tables.Store(int64(a.store.Versions().Store))
 			if since, told := a.starting.End(); told {
 				a.log.Info("store is reachable", slog.Duration("after", time.Since(since)))
 			}
