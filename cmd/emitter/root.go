@@ -26,14 +26,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if failed != nil {
 		code = cli.ExitFailure
 	}
-	if cmd.CommandPath() == "emitter serve" {
-		logged, _ := errors.AsType[*cli.LoggedError](err)
-		if logged == nil {
-			logReason(stderr, err)
-		}
-		if !cli.IsTerminal(stderr) { // a person reads what stands below more easily; all others read the log
-			return code
-		}
+	if cmd.CommandPath() == "emitter serve" && cli.LogEnd(stderr, err, func(reason string) { logReason(stderr, reason) }) {
+		return code
 	}
 	if failed != nil {
 		cli.PrintError(stderr, "emitter", failed)

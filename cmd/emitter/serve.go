@@ -124,12 +124,9 @@ func spoolLog(log *slog.Logger) *slog.Logger {
 	return cli.LimitLines(log.With("component", "spool"), 1)
 }
 
-// logReason writes why a sidecar does not start into its log.
-func logReason(stderr io.Writer, err error) {
-	log := cli.NewLog(stderr, false, slog.LevelInfo)
-	for _, reason := range cli.Reasons(err) {
-		log.Error("sidecar does not start", "error", reason)
-	}
+// logReason writes a reason why a sidecar does not start into its log.
+func logReason(stderr io.Writer, reason string) {
+	cli.NewLog(stderr, false, slog.LevelInfo).Error("sidecar does not start", "error", reason)
 }
 
 // names returns the names of the settings of the sidecar and its spool on the command

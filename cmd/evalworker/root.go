@@ -28,14 +28,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return cli.ExitOK
 	}
 	code := exitCode(err, *begun)
-	if cmd.CommandPath() == "evalworker run" {
-		logged, _ := errors.AsType[*cli.LoggedError](err)
-		if logged == nil {
-			logReason(g, err)
-		}
-		if !cli.IsTerminal(stderr) { // a person reads what stands below more easily; all others read the log
-			return code
-		}
+	if cmd.CommandPath() == "evalworker run" && cli.LogEnd(stderr, err, g.logReason) {
+		return code
 	}
 	if errors.Is(err, errPrinted) {
 		return code

@@ -73,11 +73,8 @@ func newLog(g *globals, cfg config.Log) *slog.Logger {
 	return cli.NewLog(g.stderr, cfg.Format == config.LogText, cfg.Level)
 }
 
-// logReason writes why a worker does not start into its log, in the form that the
+// logReason writes a reason why a worker does not start into its log, in the form that the
 // configuration asks for, as far as it can be read.
-func logReason(g *globals, err error) {
-	log := newLog(g, config.LogOf(g.file(), g.environ))
-	for _, reason := range cli.Reasons(err) {
-		log.Error("worker does not start", "error", reason)
-	}
+func (g *globals) logReason(reason string) {
+	newLog(g, config.LogOf(g.file(), g.environ)).Error("worker does not start", "error", reason)
 }

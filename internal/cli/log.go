@@ -45,20 +45,32 @@ func (e *LoggedError) Unwrap() error { return e.Err }
 // maxReasons bounds the faults of a configuration that become lines of the log.
 const maxReasons = 4
 
-// Reasons returns what to log of an error with which a program ends: faults of a
+// LogEnd passes why a program ends to write, which writes a line of its log, unless the log
+// has it already. It reports whether that is all: at a terminal a person reads plain text
+// more easily, which is up to the caller.
+func LogEnd(stderr io.Writer, err error, write func(reason string)) (all bool) {
+	if logged, _ := errors.AsType[*LoggedError](err); logged == nil {
+		for _, reason := range reasons(err) {
+			write(reason)
+		}
+	}
+	return !IsTerminal(stderr)
+}
+
+// reasons returns what to log of an error with which a program ends: faults of a
 // configuration one by one, so that each line begins with its place, and of many only the
 // first.
-func Reasons(err error) []string {
+func reasons(err error) []string {
 	faults, ok := errors.AsType[fault.List](err)
 	if !ok {
 		return []string{err.Error()}
 	}
-	var reasons []string
+	var out []string
 	for i, f := range faults {
 		if i == maxReasons {
-			return append(reasons, fmt.Sprintf("and %d more", len(faults)-i))
+			return append(out, fmt.Sprintf("and %d more", len(faults)-i))
 		}
-		reasons = append(reasons, f.String())
+		out = append(out, f.String())
 	}
-	return reasons
+	return out
 }
