@@ -225,13 +225,22 @@ func eventFields(inputs ...string) string {
 	return strings.ReplaceAll(strings.Join(inputs, ", "), inputChunks, "retrieval.chunks")
 }
 
+// newNonce returns what makes a question differ from all others: 128 random bits in
+// hexadecimal. Texts of all letters have the form of some service's token or of a national
+// number once in a hundred thousand, and a filter on the way to the model may take those out.
+func newNonce() string {
+	bits := make([]byte, 16)
+	_, _ = rand.Read(bits) // it never fails
+	return hex.EncodeToString(bits)
+}
+
 // ask puts the material to the model. After an answer that breaks its contract it
 // asks once more and states the violation, without repeating the answer.
 func (j *Judge) ask(ctx context.Context, m *material) ([]criterionVerdict, eval.Usage, error) {
 	var usage eval.Usage
 	correction := ""
 	for {
-		user := m.message(rand.Text(), correction)
+		user := m.message(newNonce(), correction)
 		a, err := j.model.Complete(ctx, Request{Eval: j.name, System: j.system, User: user, Schema: j.schema, Again: correction != ""})
 		usage = AddUsage(usage, a.Usage)
 		if err != nil {

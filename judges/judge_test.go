@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -182,7 +183,7 @@ func TestSecondQuestion(t *testing.T) {
 	if first.Correction != "" || !strings.Contains(second.Correction, `the "verdict" of accurate is none of`) {
 		t.Errorf("corrections = %q, %q", first.Correction, second.Correction)
 	}
-	if first.Nonce == second.Nonce || len(first.Nonce) < 20 {
+	if first.Nonce == second.Nonce || !regexp.MustCompile("^[0-9a-f]{32}$").MatchString(first.Nonce) {
 		t.Errorf("nonces = %q, %q", first.Nonce, second.Nonce)
 	}
 	if strings.Contains(asked[1].User, "secret") || strings.Contains(asked[1].User, "maybe") {
